@@ -1,0 +1,205 @@
+"""Config + anatomies -> Plan: which pictures there are, under which keys, and which of them are due."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from generator.cache import Cache
+from generator.config import Channels, Config, LayerConfig, Location, ModelConfig, Problem
+from generator.errors import UserError
+from generator.models.anatomy import Anatomy, Layer
+from generator.recipes import Recipe
+from generator.render import RENDERER_VERSION
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: a channel of a layer of a model, by a recipe, under its key."""
+
+    model: str
+    layer: str
+    recipe_name: str
+    channel: int
+    key: str
+
+    @property
+    def title(self) -> str:
+        """How messages name the picture: `efficientnet-lite0/block5c_add/3 (channel)`."""
+        return f"{self.model}/{self.layer}/{self.channel} ({self.recipe_name})"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs that may be rendered together: one model, layer and recipe."""
+
+    model: str
+    layer: str
+    recipe_name: str
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All pictures that a config asks for, in the order of the config.
+
+    `models` maps the site's name of each network to its anatomy, `recipes` the names in use to recipes.
+    """
+
+    config: Config
+    models: Mapping[str, Anatomy]
+    recipes: Mapping[str, Recipe]
+    jobs: tuple[Job, ...]
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Keys of all jobs."""
+        return frozenset(job.key for job in self.jobs)
+
+    def due(self, cache: Cache) -> list[Job]:
+        """Jobs without an entry in the cache; a key that several jobs share is listed once."""
+        missing = {job.key: job for job in reversed(self.jobs) if job.key not in cache}
+        return list(reversed(missing.values()))
+
+
+def group(jobs: Iterable[Job]) -> list[Group]:
+    """Jobs by model, layer and recipe, in the order given."""
+    together = groupby(jobs, key=lambda job: (job.model, job.layer, job.recipe_name))
+    return [Group(*key, tuple(members)) for key, members in together]
+
+
+def job_key(fingerprint: str, layer: str, channel: int, recipe: Recipe) -> str:
+    """The SHA-256 (hex) of everything that determines a picture, as canonical JSON."""
+    identity = {
+        "weights": fingerprint,
+        "layer": layer,
+        "channel": channel,
+        "recipe": recipe.identity(),
+        "renderer": RENDERER_VERSION,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
+    """The plan of a config that `layer_problems` finds nothing wrong with."""
+    jobs: dict[Job, None] = {}
+    recipes: dict[str, Recipe] = {}
+    for name, model in config.models.items():
+        for selection, layer in _selected(model, anatomies[name]):
+            for recipe_name in selection.recipes or model.recipes:
+                recipe = recipes.setdefault(recipe_name, config.recipe(recipe_name))
+                for channel in _channels(selection, model).select(layer.channels):
+                    key = job_key(anatomies[name].fingerprint, layer.name, channel, recipe)
+                    jobs[Job(name, layer.name, recipe_name, channel, key)] = None
+    ordered = sorted(jobs, key=_order(config, anatomies))
+    return Plan(config, anatomies, recipes, tuple(ordered))
+
+
+def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no-untyped-def]
+    """Models as in the config, layers from input to output, recipes as first named, channels upwards."""
+    models = {name: place for place, name in enumerate(config.models)}
+    layers = {
+        (name, layer.name): place
+        for name, anatomy in anatomies.items()
+        for place, layer in enumerate(anatomy.layers)
+    }
+    recipes = {name: place for place, name in enumerate(config.recipe_names())}
+    return lambda job: (models[job.model], layers[job.model, job.layer], recipes[job.recipe_name], job.channel)
+
+
+def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:
+    return selection.channels if selection.channels is not None else model.channels
+
+
+def _selected(model: ModelConfig, anatomy: Anatomy) -> Iterator[tuple[LayerConfig, Layer]]:
+    for selection in model.layers:
+        for layer in matching_layers(selection.name, anatomy):
+            yield selection, layer
+
+
+def matching_layers(pattern: str, anatomy: Anatomy) -> list[Layer]:
+    """The renderable layers that a name, a glob, `conv` or `all` stands for, from input to output."""
+    layers = [layer for layer in anatomy.layers if layer.renderable]
+    exact = [layer for layer in layers if layer.name == pattern]
+    if exact or pattern == "all":
+        return exact or layers
+    if pattern == "conv":
+        return [layer for layer in layers if "Conv" in layer.kind]
+    return [layer for layer in layers if fnmatch.fnmatchcase(layer.name, pattern)]
+
+
+def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator[Problem]:
+    """Layers that no network has, with the nearest names, and channels out of range."""
+    for name, anatomy in anatomies.items():
+        for index, selection in enumerate(config.models[name].layers):
+            location: Location = ("models", name, "layers", index)
+            layers = matching_layers(selection.name, anatomy)
+            if not layers:
+                yield Problem(location, _no_layer(selection.name, name, anatomy))
+            if selection.channels is not None:
+                place: Location = (*location, "channels")
+            else:
+                place = ("models", name, "channels")
+            for layer in layers:
+                for text in _channels(selection, config.models[name]).beyond(layer.channels):
+                    yield Problem(place, _no_channel(text, layer))
+
+
+def _no_layer(pattern: str, model: str, anatomy: Anatomy) -> str:
+    exists = any(layer.name == pattern for layer in anatomy.layers)
+    if exists:
+        return f"layer {pattern!r} of {model} has no channels that can be rendered"
+    names = [layer.name for layer in anatomy.layers if layer.renderable]
+    nearest = difflib.get_close_matches(pattern, names, n=3, cutoff=0)
+    return f"no layer {pattern!r} in {model}; the nearest are {', '.join(nearest)}"
+
+
+def _no_channel(text: str, layer: Layer) -> str:
+    return f"channels {text}: layer {layer.name!r} has {layer.channels}, 0 to {layer.channels - 1}"
+
+
+# -- a part of the plan ----------------------------------------------------------------------------
+
+
+def only(plan: Plan, selections: Iterable[str]) -> list[Job]:
+    """The jobs that any `MODEL[/LAYER[/CHANNELS]]` names; model and layer may be globs.
+
+    Raises UserError for a selection that names nothing.
+    """
+    chosen: set[Job] = set()
+    for text in selections:
+        found = {job for job in plan.jobs if _names(text, job)}
+        if not found:
+            raise UserError(f"--only {text}: nothing in the plan has that name; {_what_there_is(text, plan)}")
+        chosen |= found
+    return [job for job in plan.jobs if job in chosen]
+
+
+def _names(text: str, job: Job) -> bool:
+    model, _, rest = text.partition("/")
+    if not fnmatch.fnmatchcase(job.model, model):
+        return False
+    if not rest or fnmatch.fnmatchcase(job.layer, rest):
+        return True
+    layer, _, channels = rest.rpartition("/")
+    try:
+        ranges = Channels.parse(channels).ranges
+    except ValueError:
+        return False
+    inside = ranges is None or any(first <= job.channel <= last for first, last in ranges)
+    return inside and fnmatch.fnmatchcase(job.layer, layer)
+
+
+def _what_there_is(text: str, plan: Plan) -> str:
+    model = text.partition("/")[0]
+    layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
+    if layers:
+        return f"layers of {model}: {', '.join(layers)}"
+    return f"models: {', '.join(plan.models)}"

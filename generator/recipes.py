@@ -1,0 +1,71 @@
+"""Recipes: everything that determines a picture apart from the network and the channel.
+
+A recipe is a frozen value. Its fields enter the key of every picture made with it, so a field is added
+here only if it changes pictures; what only changes speed (batch size, threads) lives elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Objective = Literal["channel", "negative", "neuron"]
+Parameterization = Literal["fourier", "pixels"]
+
+
+class Recipe(BaseModel):
+    """How to make a picture. Field by field: what it is, its unit and its range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: Annotated[str, Field(exclude=True)] = ""
+    """One sentence for the gallery; not part of the key."""
+    objective: Objective = "channel"
+    """What the picture maximises: a channel's mean activation, its negative, or its central unit."""
+    parameterization: Parameterization = "fourier"
+    """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), or raw pixels."""
+    decorrelate: bool = True
+    """Optimise in ImageNet's decorrelated colour space, so that colours come out natural."""
+    decay: Annotated[float, Field(ge=0, le=3)] = 1.0
+    """Power of the 1/f scaling of the Fourier coefficients: larger is smoother."""
+    start: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Standard deviation of the starting noise, in the parameterization's own units."""
+    size: Annotated[int, Field(ge=16, le=2048)] = 160
+    """Width and height of the picture, in pixels."""
+    steps: Annotated[int, Field(ge=1, le=10_000)] = 128
+    """Optimisation steps."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.05
+    """Adam's step size, in the parameterization's own units."""
+    pad: Annotated[int, Field(ge=0, le=256)] = 12
+    """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
+    jitter: Annotated[int, Field(ge=0, le=256)] = 8
+    """Largest shift per axis, in pixels, drawn anew for each picture and step."""
+    scale: Annotated[tuple[float, float], Field()] = (0.9, 1.1)
+    """Smallest and largest zoom, drawn anew for each picture and step."""
+    rotate: Annotated[float, Field(ge=0, le=180)] = 10.0
+    """Largest rotation either way, in degrees, drawn anew for each picture and step."""
+    open_relu_steps: Annotated[int, Field(ge=0, le=1000)] = 16
+    """Steps at the start during which ReLUs let gradient through where they are off, so that no
+    channel starts dead (Lucid's redirected ReLU gradient)."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Seed of the start and of the transforms; each channel draws its own stream from it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What enters a key: every field that changes the picture, as plain JSON values."""
+        return self.model_dump(mode="json")
+
+
+BUILT_IN: dict[str, Recipe] = {
+    "channel": Recipe(
+        description="The picture that excites the channel most, averaged over all positions.",
+    ),
+    "negative": Recipe(
+        objective="negative",
+        description="The picture that drives the channel's activation as low as it goes.",
+    ),
+    "neuron": Recipe(
+        objective="neuron",
+        description="The picture that excites the single unit at the centre of the channel.",
+    ),
+}
