@@ -7,8 +7,11 @@ layer by name.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from generator.models.graph import Step
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,72 @@ class Anatomy:
         )
         shapes = {"input_shape": tuple(values["input_shape"]), "classes": tuple(values["classes"])}
         return cls(**{**values, **shapes, "layers": layers})
+
+
+# -- reading it off a graph ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What a unit sees of the input: its field and the distance to its neighbour's, in input pixels."""
+
+    field: int
+    stride: int
+
+
+def read_layers(steps: list[Step]) -> tuple[Layer, ...]:
+    """The layers of a network, from input to output, from the steps of its graph."""
+    sights: dict[str, _Sight | None] = {}
+    layers = []
+    for step in steps:
+        sights[step.name] = sight = _sight(step, [sights[name] for name in step.inputs])
+        layers.append(_layer(step, sight))
+    return tuple(layers)
+
+
+def _layer(step: Step, sight: _Sight | None) -> Layer:
+    shape = tuple(step.shape)
+    return Layer(
+        name=step.name,
+        kind=type(step.operation).__name__,
+        shape=shape,
+        channels=shape[-1] or 0 if shape else 0,
+        inputs=step.inputs,
+        parameters=_parameters(step.operation),
+        receptive_field=sight.field if sight else None,
+        stride=sight.stride if sight else None,
+        renderable=len(shape) in (1, 3) and bool(shape[-1]) and bool(step.inputs),
+    )
+
+
+def _parameters(operation: Any) -> int:
+    return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
+
+
+def _sight(step: Step, inputs: list[_Sight | None]) -> _Sight | None:
+    if not inputs:
+        return _Sight(1, 1)
+    known = [sight for sight in inputs if sight is not None]
+    if len(known) < len(inputs) or len(step.shape) != 3:
+        return None
+    widest = _Sight(max(s.field for s in known), max(s.stride for s in known))
+    operation = step.operation
+    kernel = _first(getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None))
+    if kernel is None:
+        return widest if _keeps_place(step) else None
+    if "Transpose" in type(operation).__name__:
+        return None
+    reach = (kernel - 1) * (_first(getattr(operation, "dilation_rate", None)) or 1)
+    stride = _first(getattr(operation, "strides", None)) or 1
+    return _Sight(widest.field + reach * widest.stride, widest.stride * stride)
+
+
+def _first(value: Any) -> int | None:
+    return (value[0] if isinstance(value, tuple | list) else value) if value else None
+
+
+def _keeps_place(step: Step) -> bool:
+    """Whether each position of the output depends on the same position of the inputs only."""
+    name = type(step.operation).__name__
+    moves = ("Upsampling", "UpSampling", "Resizing", "Permute", "Reshape", "Attention", "Transpose")
+    return not any(word in name for word in moves)

@@ -1,0 +1,127 @@
+"""A Keras network as a flat list of steps, nested models inlined, so that any step can be an output.
+
+This is the one module that touches Keras' graph itself. A step's name is its operation's; inside a nested
+model it is `model/operation`; when an operation is used again (shared layers), `name:2`, `name:3` ...
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from generator.errors import ModelError
+
+Replace = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation applied once: its name, the operation, its output and the names of what feeds it.
+
+    `shape` is the output's without the batch axis; `output` the symbolic tensor in the flat graph.
+    """
+
+    name: str
+    operation: Any
+    output: Any
+    inputs: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Shape of the output without the batch axis."""
+        return tuple(self.output.shape[1:])
+
+
+def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace | None = None) -> list[Step]:
+    """The steps of a functional or sequential Keras model on inputs (n, *input_shape), in order.
+
+    `replace(name, operation)` may give another callable for an operation. The first step is the input.
+    Raises ModelError for networks without a graph or with several inputs, and whatever Keras raises when
+    the network can't take that input shape.
+    """
+    from keras import Input
+
+    _check(network)
+    walk = _Walk(replace or (lambda name, operation: operation))
+    source = Input(input_shape, name="input", dtype=network.inputs[0].dtype)
+    walk.add(_unique(network.inputs[0]), _InputStep(), source, ())
+    walk.through(network, [source], prefix="")
+    return walk.steps
+
+
+def _unique(tensor: Any) -> str:
+    return str(tensor.name)
+
+
+def _check(network: Any) -> None:
+    name = getattr(network, "name", "the model")
+    if not hasattr(network, "_nodes_by_depth") and not _functional(network):
+        raise ModelError(f"{name}: a subclassed model has no graph to read; build it with keras.Model(inputs, outputs)")
+    if len(network.inputs) != 1:
+        names = ", ".join(tensor.name for tensor in network.inputs)
+        raise ModelError(f"{name}: has {len(network.inputs)} inputs ({names}); only networks with one can be shown")
+
+
+def _functional(operation: Any) -> Any:
+    """The functional model behind an operation that is a model with a graph, else None."""
+    if hasattr(operation, "_functional"):  # Sequential keeps its graph there
+        return operation._functional
+    return operation if hasattr(operation, "_run_through_graph") else None
+
+
+class _InputStep:
+    """Stands for the input, which no operation makes."""
+
+    def __init__(self) -> None:
+        self.weights: list[Any] = []
+
+
+_InputStep.__name__ = "InputLayer"
+
+
+class _Walk:
+    """Replays a model's graph on new tensors and writes down each operation as a step."""
+
+    def __init__(self, replace: Replace) -> None:
+        self.steps: list[Step] = []
+        self._replace = replace
+        self._uses: Counter[str] = Counter()
+        self._makers: dict[int, str] = {}
+
+    def add(self, name: str, operation: Any, output: Any, inputs: tuple[str, ...]) -> None:
+        self._makers[id(output)] = name
+        self.steps.append(Step(name, operation, output, inputs))
+
+    def through(self, network: Any, inputs: list[Any], prefix: str) -> Any:
+        graph = _functional(network)
+        return graph._run_through_graph(inputs, operation_fn=lambda op: self._visit(op, prefix))
+
+    def _visit(self, operation: Any, prefix: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if _functional(operation) is not None:
+                return self.through(operation, _tensors(args, kwargs), f"{prefix}{operation.name}/")
+            name = self._name(f"{prefix}{operation.name}")
+            output = self._replace(name, operation)(*args, **kwargs)
+            feeds = (self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers)
+            inputs = tuple(dict.fromkeys(feeds))
+            for index, tensor in enumerate(_tensors((output,), {})):
+                # An operation that only hands on its input (a folded layer) keeps its maker's name.
+                if id(tensor) not in self._makers:
+                    self.add(name if index == 0 else f"{name}.{index}", operation, tensor, inputs)
+                else:
+                    self.steps.append(Step(name, operation, tensor, inputs))
+            return output
+
+        return call
+
+    def _name(self, name: str) -> str:
+        self._uses[name] += 1
+        return name if self._uses[name] == 1 else f"{name}:{self._uses[name]}"
+
+
+def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    from keras import KerasTensor, tree
+
+    return [value for value in tree.flatten((args, kwargs)) if isinstance(value, KerasTensor)]

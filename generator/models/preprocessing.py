@@ -1,0 +1,95 @@
+"""From display space to what a network takes: one affine map per colour, the same for every family.
+
+Pictures are optimised and shown in display space: red, green, blue in [0, 1]. Every preprocessing in use
+is `x * scale + offset` per colour, perhaps with the colours in another order; so that is all we keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.config import Preprocessing as PreprocessingConfig
+from generator.errors import ModelError
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Display pixels (..., colours) in [0, 1] -> network input: reorder, then `x * scale + offset`."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    bgr: bool = False
+
+    def __call__(self, display: Any) -> Any:
+        """Network input for display pixels; works on NumPy arrays and on tensors."""
+        if self.bgr:
+            display = display[..., ::-1]
+        return display * np.asarray(self.scale, "float32") + np.asarray(self.offset, "float32")
+
+    def describe(self) -> str:
+        """In words: what black and white become, and the order of colours."""
+        black = _listing(self.offset)
+        white = _listing(tuple(s + o for s, o in zip(self.scale, self.offset, strict=True)))
+        return f"black becomes {black}, white {white}" + (", colours in the order BGR" if self.bgr else "")
+
+
+def _listing(values: tuple[float, ...]) -> str:
+    shown = values[:1] if len(set(values)) == 1 else values
+    return ", ".join(f"{value:.4g}" for value in shown)
+
+
+def from_config(config: PreprocessingConfig, colours: int) -> Preprocessing:
+    """The map that a config's range, mean, std and bgr describe; ModelError if their lengths don't fit."""
+    mean, std = _per_colour(config.mean, colours, "mean"), _per_colour(config.std, colours, "std")
+    low, high = config.range
+    if (std == 0).any():
+        raise ModelError("preprocessing: std must not be 0")
+    return _affine((high - low) / std, (low - mean) / std, config.bgr)
+
+
+def named(name: str, colours: int) -> Preprocessing:
+    """One of Keras' modes: `unit` [0, 1], `raw` [0, 255], `tf` [-1, 1], `caffe`, `torch`.
+
+    Source of the values: keras.applications.imagenet_utils.preprocess_input.
+    """
+    ones, zeros = np.ones(colours), np.zeros(colours)
+    if name in ("caffe", "torch") and colours != 3:
+        raise ModelError(f"preprocessing `{name}` is for 3 colours; this network takes {colours}")
+    if name == "caffe":
+        return _affine(255 * ones, -np.array(_CAFFE_MEAN_BGR), bgr=True)
+    if name == "torch":
+        return _affine(1 / np.array(_IMAGENET_STD), -np.array(_IMAGENET_MEAN) / np.array(_IMAGENET_STD))
+    scale, offset = {"unit": (1, 0), "raw": (255, 0), "tf": (2, -1)}[name]
+    return _affine(scale * ones, offset + zeros)
+
+
+def from_function(preprocess_input: Callable[[NDArray[Any]], Any]) -> Preprocessing:
+    """The map that a family's own `preprocess_input` makes of pixels in [0, 255], found by asking it.
+
+    Black gives the offset, white the scale, and pure red tells whether colours are reversed.
+    """
+    probes = np.zeros((3, 1, 1, 3), "float32")
+    probes[1], probes[2, ..., 0] = 255.0, 255.0
+    black, white, red = np.asarray(preprocess_input(probes), "float64").reshape(3, 3)
+    bgr = bool(abs(red - black)[0] < abs(red - black)[2])
+    return _affine(white - black, black, bgr)
+
+
+def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Preprocessing:
+    return Preprocessing(tuple(map(float, scale)), tuple(map(float, offset)), bgr)
+
+
+def _per_colour(value: list[float] | float, colours: int, field: str) -> NDArray[Any]:
+    values = np.asarray(value, "float64").reshape(-1)
+    if values.size not in (1, colours):
+        raise ModelError(f"preprocessing: {field} has {values.size} numbers; the network has {colours} colours")
+    return np.broadcast_to(values, (colours,))

@@ -1,0 +1,215 @@
+"""Cuts a network at a layer and makes the part before it fast and friendly to gradient ascent.
+
+Nothing here changes what a network computes: BatchNorm is folded into the convolution before it, and the
+last ReLU before the cut keeps its values and gets another gradient where it would have none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from generator.errors import ModelError
+from generator.models.graph import Step, flatten
+
+ReluMode = Literal["plain", "open", "linear"]
+"""What becomes of the ReLUs that alone decide whether a channel is on: as they are, with a gradient where
+they are off (see OpenReLU), or left out, so that the layer's value before them is seen."""
+
+
+def cut(network: Any, layer: str, size: int, relu: ReluMode = "plain") -> Any:
+    """A Keras model from pixels (n, size, size, colours) to the named layer's output, BatchNorm folded.
+
+    A network that can't take pictures of that size gets them resized to its own. Raises ModelError when
+    there is no such layer.
+    """
+    colours = network.inputs[0].shape[-1]
+    own = tuple(network.inputs[0].shape[1:])
+    try:
+        steps = flatten(network, (size, size, colours))
+    except ModelError:
+        raise
+    except (ValueError, TypeError):
+        steps = flatten(network, own)
+    shape = steps[0].shape
+    upto = _ancestors(steps, layer)
+    swaps = {**_folded(upto, layer), **_relus(upto, layer, relu)}
+    final = flatten(network, shape, lambda name, operation: swaps.get(name, operation))
+    found = {step.name: step.output for step in final}
+    model = keras.Model(final[0].output, found[layer])
+    return model if shape[0] == size else _resized(model, size, shape)
+
+
+def _resized(model: Any, size: int, shape: tuple[int | None, ...]) -> Any:
+    pixels = keras.Input((size, size, shape[-1]))
+    resized = keras.layers.Resizing(shape[0], shape[1], interpolation="bilinear")(pixels)
+    return keras.Model(pixels, model(resized))
+
+
+def _ancestors(steps: list[Step], layer: str) -> list[Step]:
+    """The steps that the layer's output depends on, itself last."""
+    by_name = {step.name: step for step in steps}
+    if layer not in by_name:
+        raise ModelError(f"the network has no layer {layer!r}")
+    wanted, queue = {layer}, [layer]
+    while queue:
+        for name in by_name[queue.pop()].inputs:
+            if name not in wanted:
+                wanted.add(name)
+                queue.append(name)
+    return [step for step in steps if step.name in wanted]
+
+
+# -- BatchNorm -------------------------------------------------------------------------------------
+
+_FOLDABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+
+
+def _folded(steps: list[Step], layer: str) -> dict[str, Callable[..., Any]]:
+    """Replacements that fold each BatchNorm into the layer before it, where only it reads that layer."""
+    by_name = {step.name: step for step in steps}
+    readers = Counter(name for step in steps for name in step.inputs)
+    uses = Counter(id(step.operation) for step in steps)
+    swaps: dict[str, Callable[..., Any]] = {}
+    for step in steps:
+        if type(step.operation) is not keras.layers.BatchNormalization or len(step.inputs) != 1:
+            continue
+        before = by_name[step.inputs[0]]
+        alone = readers[before.name] == 1 and uses[id(before.operation)] == 1 and before.name != layer
+        if alone and _can_fold(before.operation, step):
+            swaps[before.name] = _fold(before, step.operation)
+            swaps[step.name] = _hand_on
+    return swaps
+
+
+def _hand_on(x: Any, *_: Any, **__: Any) -> Any:
+    return x
+
+
+def _can_fold(operation: Any, norm: Step) -> bool:
+    last = len(norm.shape)
+    return (
+        type(operation) in _FOLDABLE
+        and operation.activation is keras.activations.linear
+        and getattr(operation, "data_format", "channels_last") == "channels_last"
+        and norm.operation.axis in (-1, last)
+    )
+
+
+def _fold(before: Step, norm: Any) -> Any:
+    operation = before.operation
+    kernel = np.asarray(operation.kernel)
+    bias = np.asarray(operation.bias) if operation.use_bias else 0.0
+    scale = 1 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
+    if norm.scale:
+        scale = scale * np.asarray(norm.gamma)
+    shift = np.asarray(norm.beta) if norm.center else 0.0
+    # A depthwise kernel's outputs are its last two axes, (in, multiplier), taken together.
+    depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
+    folded = kernel * (scale.reshape(kernel.shape[2:]) if depthwise else scale)
+    return _rebuilt(operation, folded, (bias - np.asarray(norm.moving_mean)) * scale + shift)
+
+
+def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = None) -> Any:
+    config = {**operation.get_config(), "use_bias": True, "name": f"{operation.name}_folded"}
+    config |= {} if activation is None else {"activation": activation}
+    layer = type(operation).from_config(config)
+    layer.build((None,) * (kernel.ndim - 1) + (kernel.shape[-2] * getattr(operation, "groups", 1),))
+    layer.set_weights([kernel, bias])
+    layer.trainable = False
+    return layer
+
+
+# -- ReLU ------------------------------------------------------------------------------------------
+
+
+class OpenReLU(keras.layers.Layer):
+    """A ReLU, perhaps capped, that passes gradient through where it is off, if it is off everywhere.
+
+    For pictures whose gradient vanishes altogether, what pushes an inactive unit up (or a saturated one
+    down) is let through, so that no channel stays dead because its start was. Source: Lucid,
+    `redirected_relu_grad`; theirs stops after 16 steps, ours stops by itself once the channel is on.
+    """
+
+    def __init__(self, cap: float = float("inf"), **options: Any) -> None:
+        super().__init__(**options)
+        self.cap = cap
+
+    def call(self, x: Any) -> Any:
+        """The ReLU of x; the gradient is that of the objective to be increased."""
+
+        @tf.custom_gradient
+        def opened(x: tf.Tensor) -> Any:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                on = tf.logical_and(x > 0, x < self.cap)
+                plain = tf.where(on, upstream, 0.0)
+                helps = tf.logical_or(on, tf.where(x <= 0, upstream > 0, upstream < 0))
+                axes = list(range(1, len(x.shape)))
+                dead = tf.reduce_all(tf.equal(plain, 0.0), axis=axes, keepdims=True)
+                return tf.where(tf.logical_and(dead, helps), upstream, plain)
+
+            return tf.clip_by_value(x, 0.0, self.cap), gradient
+
+        return opened(x)
+
+
+def _relus(steps: list[Step], layer: str, mode: ReluMode) -> dict[str, Callable[..., Any]]:
+    """Replacements for the ReLUs between the layer and the operations that last mixed channels."""
+    if mode == "plain":
+        return {}
+    by_name = {step.name: step for step in steps}
+    swaps: dict[str, Callable[..., Any]] = {}
+    queue, seen = [layer], set()
+    while queue:
+        step = by_name[queue.pop()]
+        if step.name in seen:
+            continue
+        seen.add(step.name)
+        cap = _relu_cap(step.operation)
+        if cap is not None:
+            swaps[step.name] = OpenReLU(cap) if mode == "open" else _hand_on
+        elif (fused := _fused_cap(step.operation)) is not None:
+            swaps[step.name] = _Unfused(step.operation, fused, mode)
+        elif not _mixes_channels(step.operation):
+            queue.extend(step.inputs)
+    return swaps
+
+
+def _relu_cap(operation: Any) -> float | None:
+    """Where a ReLU stops rising (infinity for a plain one), or None for anything else."""
+    kind = type(operation).__name__
+    if kind == "ReLU" and not operation.negative_slope and not operation.threshold:
+        return float("inf") if operation.max_value is None else float(operation.max_value)
+    if kind == "Activation":
+        return _function_cap(operation.activation)
+    return {"Relu": float("inf"), "Relu6": 6.0}.get(kind)
+
+
+def _fused_cap(operation: Any) -> float | None:
+    return _function_cap(operation.activation) if isinstance(operation, _FOLDABLE) else None
+
+
+def _function_cap(function: Any) -> float | None:
+    return {keras.activations.relu: float("inf"), keras.activations.relu6: 6.0}.get(function)
+
+
+def _mixes_channels(operation: Any) -> bool:
+    kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D)
+    return isinstance(operation, kinds)
+
+
+class _Unfused:
+    """A layer whose own activation is taken out and replaced by an open ReLU, or by nothing."""
+
+    def __init__(self, operation: Any, cap: float, mode: ReluMode) -> None:
+        bias = operation.bias if operation.use_bias else np.zeros(operation.kernel.shape[-1], "float32")
+        self._layer = _rebuilt(operation, np.asarray(operation.kernel), np.asarray(bias), "linear")
+        self._relu = OpenReLU(cap) if mode == "open" else _hand_on
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._relu(self._layer(*args, **kwargs))
