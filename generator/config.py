@@ -178,6 +178,8 @@ class Config(Settings):
     """Optimisation steps, for every recipe that doesn't set its own."""
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1)] = None
     """Seed, for every recipe that doesn't set its own."""
+    batch: Annotated[int | None, Field(ge=1, le=4096)] = None
+    """Pictures optimised together, for speed only; default: what suits their size. Never changes them."""
     recipes: dict[str, RecipeConfig] = {}
     """Recipes of your own, or changes to the built-in ones."""
     models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
@@ -425,7 +427,10 @@ def _suggestion(wrong: str, known: Sequence[str]) -> str:
 def _recipe_problems(config: Config) -> Iterator[Problem]:
     for name, own in config.recipes.items():
         if own.base and own.base not in BUILT_IN:
-            yield Problem(("recipes", name, "base"), f"no built-in recipe {own.base!r}{_suggestion(own.base, list(BUILT_IN))}")
+            yield Problem(
+                ("recipes", name, "base"),
+                f"no built-in recipe {own.base!r}{_suggestion(own.base, list(BUILT_IN))}",
+            )
             continue
         try:
             config.recipe(name)

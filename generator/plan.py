@@ -111,7 +111,12 @@ def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no
         for place, layer in enumerate(anatomy.layers)
     }
     recipes = {name: place for place, name in enumerate(config.recipe_names())}
-    return lambda job: (models[job.model], layers[job.model, job.layer], recipes[job.recipe_name], job.channel)
+    return lambda job: (
+        models[job.model],
+        layers[job.model, job.layer],
+        recipes[job.recipe_name],
+        job.channel,
+    )
 
 
 def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:

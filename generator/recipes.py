@@ -45,9 +45,9 @@ class Recipe(BaseModel):
     """Smallest and largest zoom, drawn anew for each picture and step."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 10.0
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
-    open_relu_steps: Annotated[int, Field(ge=0, le=1000)] = 16
-    """Steps at the start during which ReLUs let gradient through where they are off, so that no
-    channel starts dead (Lucid's redirected ReLU gradient)."""
+    open_relu: bool = True
+    """Let gradient through a ReLU that is off everywhere, so that no channel stays dead because its
+    start was (Lucid's redirected ReLU gradient)."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of the start and of the transforms; each channel draws its own stream from it."""
 

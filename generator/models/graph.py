@@ -58,10 +58,14 @@ def _unique(tensor: Any) -> str:
 def _check(network: Any) -> None:
     name = getattr(network, "name", "the model")
     if not hasattr(network, "_nodes_by_depth") and not _functional(network):
-        raise ModelError(f"{name}: a subclassed model has no graph to read; build it with keras.Model(inputs, outputs)")
+        raise ModelError(
+            f"{name}: a subclassed model has no graph to read; build it with keras.Model(inputs, outputs)"
+        )
     if len(network.inputs) != 1:
         names = ", ".join(tensor.name for tensor in network.inputs)
-        raise ModelError(f"{name}: has {len(network.inputs)} inputs ({names}); only networks with one can be shown")
+        raise ModelError(
+            f"{name}: has {len(network.inputs)} inputs ({names}); only networks with one can be shown"
+        )
 
 
 def _functional(operation: Any) -> Any:

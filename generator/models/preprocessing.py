@@ -91,5 +91,7 @@ def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Pre
 def _per_colour(value: list[float] | float, colours: int, field: str) -> NDArray[Any]:
     values = np.asarray(value, "float64").reshape(-1)
     if values.size not in (1, colours):
-        raise ModelError(f"preprocessing: {field} has {values.size} numbers; the network has {colours} colours")
+        raise ModelError(
+            f"preprocessing: {field} has {values.size} numbers; the network has {colours} colours"
+        )
     return np.broadcast_to(values, (colours,))

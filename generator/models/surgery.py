@@ -128,7 +128,7 @@ def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = No
 # -- ReLU ------------------------------------------------------------------------------------------
 
 
-class OpenReLU(keras.layers.Layer):
+class OpenReLU(keras.layers.Layer):  # type: ignore[misc]
     """A ReLU, perhaps capped, that passes gradient through where it is off, if it is off everywhere.
 
     For pictures whose gradient vanishes altogether, what pushes an inactive unit up (or a saturated one
@@ -143,7 +143,7 @@ class OpenReLU(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """The ReLU of x; the gradient is that of the objective to be increased."""
 
-        @tf.custom_gradient
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def opened(x: tf.Tensor) -> Any:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 on = tf.logical_and(x > 0, x < self.cap)
@@ -199,7 +199,12 @@ def _function_cap(function: Any) -> float | None:
 
 
 def _mixes_channels(operation: Any) -> bool:
-    kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D)
+    kinds = (
+        keras.layers.Dense,
+        keras.layers.Conv2D,
+        keras.layers.Conv2DTranspose,
+        keras.layers.SeparableConv2D,
+    )
     return isinstance(operation, kinds)
 
 

