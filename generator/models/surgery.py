@@ -129,31 +129,26 @@ def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = No
 
 
 class OpenReLU(keras.layers.Layer):  # type: ignore[misc]
-    """A ReLU, perhaps capped, that passes gradient through where it is off, if it is off everywhere.
+    """A ReLU without cap that passes gradient through where it is off, if it is off everywhere.
 
-    For pictures whose gradient vanishes altogether, what pushes an inactive unit up (or a saturated one
-    down) is let through, so that no channel stays dead because its start was. Source: Lucid,
-    `redirected_relu_grad`; theirs stops after 16 steps, ours stops by itself once the channel is on.
+    For pictures whose gradient vanishes altogether, what pushes an inactive unit up is let through, so
+    that no channel stays dead because its start was. Source: Lucid, `redirected_relu_grad`; theirs stops
+    after 16 steps, ours by itself once the channel is on. A cap (ReLU6) is left out because a picture
+    whose channel has reached it would stop improving while it is still noise.
     """
 
-    def __init__(self, cap: float = float("inf"), **options: Any) -> None:
-        super().__init__(**options)
-        self.cap = cap
-
     def call(self, x: Any) -> Any:
-        """The ReLU of x; the gradient is that of the objective to be increased."""
+        """max(x, 0); the gradient is that of an objective to be increased."""
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def opened(x: tf.Tensor) -> Any:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                on = tf.logical_and(x > 0, x < self.cap)
-                plain = tf.where(on, upstream, 0.0)
-                helps = tf.logical_or(on, tf.where(x <= 0, upstream > 0, upstream < 0))
+                plain = tf.where(x > 0, upstream, 0.0)
                 axes = list(range(1, len(x.shape)))
                 dead = tf.reduce_all(tf.equal(plain, 0.0), axis=axes, keepdims=True)
-                return tf.where(tf.logical_and(dead, helps), upstream, plain)
+                return tf.where(tf.logical_and(dead, upstream > 0), upstream, plain)
 
-            return tf.clip_by_value(x, 0.0, self.cap), gradient
+            return tf.nn.relu(x), gradient
 
         return opened(x)
 
@@ -170,32 +165,27 @@ def _relus(steps: list[Step], layer: str, mode: ReluMode) -> dict[str, Callable[
         if step.name in seen:
             continue
         seen.add(step.name)
-        cap = _relu_cap(step.operation)
-        if cap is not None:
-            swaps[step.name] = OpenReLU(cap) if mode == "open" else _hand_on
-        elif (fused := _fused_cap(step.operation)) is not None:
-            swaps[step.name] = _Unfused(step.operation, fused, mode)
+        if _is_relu(step.operation):
+            swaps[step.name] = OpenReLU() if mode == "open" else _hand_on
+        elif _has_relu(step.operation):
+            swaps[step.name] = _Unfused(step.operation, mode)
         elif not _mixes_channels(step.operation):
             queue.extend(step.inputs)
     return swaps
 
 
-def _relu_cap(operation: Any) -> float | None:
-    """Where a ReLU stops rising (infinity for a plain one), or None for anything else."""
+_RELUS = (keras.activations.relu, keras.activations.relu6)
+
+
+def _is_relu(operation: Any) -> bool:
     kind = type(operation).__name__
-    if kind == "ReLU" and not operation.negative_slope and not operation.threshold:
-        return float("inf") if operation.max_value is None else float(operation.max_value)
-    if kind == "Activation":
-        return _function_cap(operation.activation)
-    return {"Relu": float("inf"), "Relu6": 6.0}.get(kind)
+    if kind == "ReLU":
+        return not operation.negative_slope and not operation.threshold
+    return kind in ("Relu", "Relu6") or (kind == "Activation" and operation.activation in _RELUS)
 
 
-def _fused_cap(operation: Any) -> float | None:
-    return _function_cap(operation.activation) if isinstance(operation, _FOLDABLE) else None
-
-
-def _function_cap(function: Any) -> float | None:
-    return {keras.activations.relu: float("inf"), keras.activations.relu6: 6.0}.get(function)
+def _has_relu(operation: Any) -> bool:
+    return isinstance(operation, _FOLDABLE) and operation.activation in _RELUS
 
 
 def _mixes_channels(operation: Any) -> bool:
@@ -211,10 +201,10 @@ def _mixes_channels(operation: Any) -> bool:
 class _Unfused:
     """A layer whose own activation is taken out and replaced by an open ReLU, or by nothing."""
 
-    def __init__(self, operation: Any, cap: float, mode: ReluMode) -> None:
+    def __init__(self, operation: Any, mode: ReluMode) -> None:
         bias = operation.bias if operation.use_bias else np.zeros(operation.kernel.shape[-1], "float32")
         self._layer = _rebuilt(operation, np.asarray(operation.kernel), np.asarray(bias), "linear")
-        self._relu = OpenReLU(cap) if mode == "open" else _hand_on
+        self._relu = OpenReLU() if mode == "open" else _hand_on
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._relu(self._layer(*args, **kwargs))
