@@ -6,6 +6,7 @@
       failures/3f9a...e1.json     why a picture could not be made; removed when it is
       models/<digest>.json        what is known of a network, so that planning need not open it
       timings.json                measured seconds per picture
+      gallery/<digest>.json       what each page and picture of a gallery was made from
 
 Every file is written beside its place, flushed and renamed: a run killed at any instant leaves whole
 entries, and stray `*.tmp` files that `prune` removes.
@@ -68,10 +69,10 @@ class Failure:
     failed_at: str
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
 
-    Raises CacheError when the folder can't be written or the disk is full.
+    `durable` waits until it is on the disk, so that a power cut can't undo it. Raises CacheError when the folder can't be written or the disk is full.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -79,7 +80,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -119,6 +121,11 @@ class Cache:
         """Where measured speeds are kept."""
         return self.folder / "timings.json"
 
+    def gallery_path(self, output: Path) -> Path:
+        """Where it is kept what the gallery in `output` was made from, so that a rebuild is quick."""
+        digest = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
+        return self.folder / "gallery" / f"{digest}.json"
+
     @property
     def lock_path(self) -> Path:
         """Held while a run renders into this cache."""
@@ -153,6 +160,16 @@ class Cache:
         """Forget an entry; the record goes first, so that a kill between leaves no false entry."""
         self.record_path(key).unlink(missing_ok=True)
         self.picture_path(key).unlink(missing_ok=True)
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """For each whole entry and each failure, what changes when it does: (time of writing, size)."""
+        found: dict[str, tuple[int, int]] = {}
+        for folder in (self.folder / "failures", *(self.folder / "entries").glob("??")):
+            for file in os.scandir(folder) if folder.is_dir() else ():
+                if file.name.endswith(".json"):
+                    state = file.stat()
+                    found[file.name[: -len(".json")]] = (state.st_mtime_ns, state.st_size)
+        return found
 
     # -- failures ----------------------------------------------------------------------------------
 

@@ -170,6 +170,10 @@ class Config(Settings):
     """Where finished pictures are kept; safe to delete, costly to refill."""
     output: Path = Path("site")
     """Where the gallery is written; foreign files in it are left alone."""
+    notes: Path = Path("notes.yaml")
+    """Your labels and notes on channels, for the gallery; it need not exist."""
+    templates: Path | None = None
+    """A folder whose templates and static files replace the gallery's own of the same names."""
     url: Annotated[str | None, Field(pattern=r"^https?://\S+$")] = None
     """Where the site will be hosted, for its sitemap and canonical links; not needed otherwise."""
     size: Annotated[int | None, Field(ge=16, le=2048)] = None
@@ -266,9 +270,14 @@ def read_config(path: Path) -> ConfigFile:
     read.problems += _recipe_problems(read.config)
     folder = path.resolve().parent
     models = {name: _absolute_model(model, folder) for name, model in read.config.models.items()}
-    paths = {"cache": folder / read.config.cache, "output": folder / read.config.output}
+    paths = {name: folder / path for name, path in _paths(read.config).items()}
     read.config = read.config.model_copy(update={**paths, "models": models})
     return read
+
+
+def _paths(config: Config) -> dict[str, Path]:
+    paths = {"cache": config.cache, "output": config.output, "notes": config.notes}
+    return paths if config.templates is None else {**paths, "templates": config.templates}
 
 
 def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
