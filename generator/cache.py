@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.errors import CacheError
 
@@ -69,10 +69,20 @@ class Failure:
     failed_at: str
 
 
+class Stamp(NamedTuple):
+    """When an entry or failure was written (nanoseconds) and how long its record is."""
+
+    written: int
+    size: int
+    failed: bool
+
+
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
 
-    `durable` waits until it is on the disk, so that a power cut can't undo it. Raises CacheError when the folder can't be written or the disk is full.
+    `durable` waits until it is on the disk, so that a power cut can't undo it.
+
+    Raises CacheError when the folder can't be written or the disk is full.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -161,14 +171,16 @@ class Cache:
         self.record_path(key).unlink(missing_ok=True)
         self.picture_path(key).unlink(missing_ok=True)
 
-    def stamps(self) -> dict[str, tuple[int, int]]:
-        """For each whole entry and each failure, what changes when it does: (time of writing, size)."""
-        found: dict[str, tuple[int, int]] = {}
+    def stamps(self) -> dict[str, Stamp]:
+        """For each whole entry and each failure, what changes when it does; much faster than reading them."""
+        found: dict[str, Stamp] = {}
+        # Entries come last, so that they win over a failure of an earlier or forced attempt.
         for folder in (self.folder / "failures", *(self.folder / "entries").glob("??")):
             for file in os.scandir(folder) if folder.is_dir() else ():
                 if file.name.endswith(".json"):
                     state = file.stat()
-                    found[file.name[: -len(".json")]] = (state.st_mtime_ns, state.st_size)
+                    failed = folder.name == "failures"
+                    found[file.name[: -len(".json")]] = Stamp(state.st_mtime_ns, state.st_size, failed)
         return found
 
     # -- failures ----------------------------------------------------------------------------------
