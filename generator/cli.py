@@ -355,7 +355,8 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
 
 def _model_settings(model: str, config: Path, weights: str | None) -> ModelConfig:
     """The model's settings in the config, if it is named there, else those of a bare source."""
-    from generator.config import ModelConfig, read_config
+    from generator.config import ModelConfig
+    from generator.config_file import read_config
 
     named: Config | None = read_config(config).config if config.exists() else None
     if named is not None and model in named.models:
@@ -407,7 +408,7 @@ def serve(config: Path, port: int, debug: bool) -> None:
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    from generator.config import read_config
+    from generator.config_file import read_config
 
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
@@ -433,7 +434,7 @@ def serve(config: Path, port: int, debug: bool) -> None:
 def verify(config: Path, fix: bool, debug: bool) -> None:
     """Check that every picture in the cache is whole. Exit code 1 if one is not."""
     from generator.cache import Cache
-    from generator.config import read_config
+    from generator.config_file import read_config
 
     cache = Cache(read_config(config).check().cache)
     count = len(cache.keys())

@@ -1,29 +1,19 @@
-"""config.yaml -> Config: what to render, from where, to where.
+"""The settings of config.yaml: what to render, from where, to where.
 
-Each setting is documented once, under its field. Problems are gathered, never raised one by one, so that
-a user sees all of them in one run, each with its file, line and field.
+Each setting is documented once, under its field; docs/config.md is made from these words. Reading the
+file, and saying what is wrong in it, is config_file.py's.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from generator.errors import ConfigError, UserError
 from generator.recipes import BUILT_IN, Recipe
-
-Location = tuple[str | int, ...]
-
-
-# -- the settings ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -40,6 +30,8 @@ class Channels:
         if value == "all":
             return cls()
         items = value if isinstance(value, list) else [value]
+        if not items:
+            raise ValueError("chooses no channel; write all, 7, 0-15 or a list of these")
         parts = [part.strip() for item in items for part in _channel_text(item).split(",")]
         return cls(tuple(_parse_range(part) for part in parts))
 
@@ -95,6 +87,11 @@ class Preprocessing(Settings):
 
 
 PreprocessingName = Literal["auto", "unit", "raw", "tf", "caffe", "torch"]
+# Told apart by their form, so that a mistake inside a mapping is reported as that, not as no known name.
+PreprocessingField = Annotated[
+    Annotated[PreprocessingName, Tag("name")] | Annotated[Preprocessing, Tag("mapping")],
+    Discriminator(lambda value: "mapping" if isinstance(value, dict | Preprocessing) else "name"),
+]
 
 
 def _as_layer(value: object) -> object:
@@ -133,12 +130,12 @@ class ModelConfig(Settings):
     """`imagenet`, `none` (random, seeded) or a weights file. Saved models carry their own."""
     input_size: Annotated[int | None, Field(ge=16, le=2048)] = None
     """Side of the square input for networks that want it fixed; default: the network's own."""
-    preprocessing: PreprocessingName | Preprocessing = "auto"
+    preprocessing: PreprocessingField = "auto"
     """How the network wants its input: `auto`, `unit` [0, 1], `raw` [0, 255], `tf` [-1, 1], `caffe`,
     `torch`, or a mapping of range, mean, std and bgr."""
     classes: Path | None = None
     """Text file with one class name a line, for the pages."""
-    layers: Annotated[list[LayerField], Field(min_length=1)]
+    layers: Annotated[list[LayerField], Field(min_length=1), BeforeValidator(_as_list)]
     """What to render; see LayerConfig."""
     channels: ChannelsField = Channels()
     """Which channels of each layer, unless the layer says otherwise: `all`, `0-15`, `[0-15, 40]`."""
@@ -153,10 +150,6 @@ class RecipeConfig(Settings):
 
     base: str = ""
     """The built-in recipe it starts from; default: the built-in of the same name, else `channel`."""
-
-
-def _config_path(value: object) -> object:
-    return value if value is None else Path(str(value))
 
 
 class Config(Settings):
@@ -205,258 +198,6 @@ class Config(Settings):
         return list(dict.fromkeys([*BUILT_IN, *self.recipes]))
 
 
-# -- problems --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """Something wrong in the config: where (a location such as ("models", "vgg", "layers", 2)) and what."""
-
-    location: Location
-    message: str
-
-
-@dataclass
-class ConfigFile:
-    """A config file as read: its settings, the line of each field, and the problems found so far.
-
-    `config` is None when too little of the file could be understood. When there are problems, it holds
-    what is left without the wrong fields, so that later checks can find the other problems too.
-    """
-
-    path: Path
-    config: Config | None = None
-    lines: dict[Location, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def line(self, location: Location) -> int:
-        """The line (from 1) of a field, or of the nearest field around it."""
-        while location and location not in self.lines:
-            location = location[:-1]
-        return self.lines.get(location, 1)
-
-    def describe(self, problem: Problem) -> str:
-        """`config.yaml:12: models.vgg19.layers[2]: message`."""
-        where = f"{self.path}:{self.line(problem.location)}"
-        return f"{where}: {field_name(problem.location)}{problem.message}"
-
-    def check(self, further: Sequence[Problem] = ()) -> Config:
-        """The settings; raises ConfigError with all problems, in the file's order, if there are any."""
-        problems = sorted({*self.problems, *further}, key=lambda p: (self.line(p.location), p.message))
-        if problems or self.config is None:
-            raise ConfigError([self.describe(problem) for problem in problems])
-        return self.config
-
-
-def field_name(location: Location) -> str:
-    """`models.vgg19.layers[2].channels: `, or nothing for the file as a whole."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
-    return "".join(parts).lstrip(".") + ": " if parts else ""
-
-
-# -- reading ---------------------------------------------------------------------------------------
-
-
-def read_config(path: Path) -> ConfigFile:
-    """Read and check a config file, gathering its problems instead of raising them.
-
-    Raises UserError when the file can't be read or is no YAML mapping at all.
-    """
-    raw, lines = _read_yaml(path)
-    read = ConfigFile(path, lines=lines)
-    read.config = _validate(raw, read.problems)
-    if read.config is None:
-        return read
-    read.problems += _recipe_problems(read.config)
-    folder = path.resolve().parent
-    models = {name: _absolute_model(model, folder) for name, model in read.config.models.items()}
-    paths = {name: folder / path for name, path in _paths(read.config).items()}
-    read.config = read.config.model_copy(update={**paths, "models": models})
-    return read
-
-
-def _paths(config: Config) -> dict[str, Path]:
-    paths = {"cache": config.cache, "output": config.output, "notes": config.notes}
-    return paths if config.templates is None else {**paths, "templates": config.templates}
-
-
-def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
-    changes: dict[str, Any] = {}
-    if is_file_name(model.source):
-        changes["source"] = str(folder / model.source)
-    if model.weights not in ("imagenet", "none"):
-        changes["weights"] = str(folder / model.weights)
-    if model.classes is not None:
-        changes["classes"] = folder / model.classes
-    return model.model_copy(update=changes)
-
-
 def is_file_name(source: str) -> bool:
     """Whether a model's source names a saved model rather than a known network or a factory."""
     return source.endswith((".keras", ".h5", ".hdf5"))
-
-
-def _read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; `build-site init` writes one to start from") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: can't be read as text: {error}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}:1: should hold settings such as `models:`; see `build-site init`")
-    duplicates = [f"{path}:{line}: {field_name(where)}is given twice" for where, line in _duplicates(node)]
-    if duplicates:
-        raise ConfigError(duplicates)
-    return raw, dict(_lines(node))
-
-
-def _lines(node: yaml.Node | None, location: Location = ()) -> Iterator[tuple[Location, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*location, key.value), key.start_mark.line + 1
-            yield from _lines(value, (*location, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*location, index), value.start_mark.line + 1
-            yield from _lines(value, (*location, index))
-
-
-def _duplicates(node: yaml.Node | None) -> list[tuple[Location, int]]:
-    seen: set[Location] = set()
-    return [(where, line) for where, line in _lines(node) if where in seen or seen.add(where)]  # type: ignore[func-returns-value]
-
-
-# -- checking --------------------------------------------------------------------------------------
-
-
-def _validate(raw: Any, problems: list[Problem]) -> Config | None:
-    """The settings in `raw`; wrong fields become problems and are left out, as far as that goes."""
-    while True:
-        try:
-            return Config.model_validate(raw)
-        except ValidationError as error:
-            details = error.errors()
-        found = [Problem(_real_location(raw, e["loc"]), _message(raw, e)) for e in details]
-        # Alternatives of a union each complain about the same field: one line is enough.
-        fresh = {problem.location: problem for problem in reversed(found)}.values()
-        problems += fresh
-        if not all(_drop(raw, problem.location) for problem in fresh):
-            return None
-
-
-def _real_location(raw: Any, location: Location) -> Location:
-    """pydantic's location without the names of union members, which are in no file."""
-    real: list[str | int] = []
-    here = raw
-    for position, part in enumerate(location):
-        here = _child(here, part)
-        if here is _ABSENT:
-            missing_field = position == len(location) - 1 and isinstance(part, str) and part.isidentifier()
-            return (*real, part) if missing_field and _could_hold(raw, real) else tuple(real)
-        real.append(part)
-    return tuple(real)
-
-
-_ABSENT = object()
-
-
-def _child(value: Any, part: str | int) -> Any:
-    if isinstance(value, dict):
-        return value.get(part, _ABSENT)
-    if isinstance(value, list) and isinstance(part, int) and part < len(value):
-        return value[part]
-    return _ABSENT
-
-
-def _could_hold(raw: Any, location: Sequence[str | int]) -> bool:
-    here = raw
-    for part in location:
-        here = _child(here, part)
-    return isinstance(here, dict)
-
-
-def _drop(raw: Any, location: Location) -> bool:
-    """Take a field out of `raw`; False if that can't mend anything (it isn't there, or is all there is)."""
-    if not location:
-        return False
-    parent = raw
-    for part in location[:-1]:
-        parent = _child(parent, part)
-    if isinstance(parent, dict) and location[-1] in parent:
-        del parent[location[-1]]
-        return True
-    if not isinstance(parent, list):
-        return False
-    if "layers" not in location[:-1]:
-        return _drop(raw, location[:-1])
-    # Other layers keep their numbers, so that their problems still point at their lines.
-    parent[int(location[-1])] = {"name": "all", "channels": []}
-    return True
-
-
-def _message(raw: Any, error: ErrorDetails) -> str:
-    location = error["loc"]
-    if error["type"] == "extra_forbidden":
-        return "unknown key" + _suggestion(str(location[-1]), _known_keys(location))
-    if error["type"] == "missing":
-        return "is missing"
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {_shown(error['input'])}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _known_keys(location: Location) -> list[str]:
-    groups: dict[str, type[BaseModel]] = {"models": ModelConfig, "recipes": Recipe}
-    if len(location) == 1:
-        return list(Config.model_fields)
-    if "layers" in location:
-        return list(LayerConfig.model_fields)
-    if "preprocessing" in location:
-        return list(Preprocessing.model_fields)
-    return list(groups[str(location[0])].model_fields) if location[0] in groups else []
-
-
-def _suggestion(wrong: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
-
-
-def _recipe_problems(config: Config) -> Iterator[Problem]:
-    for name, own in config.recipes.items():
-        if own.base and own.base not in BUILT_IN:
-            yield Problem(
-                ("recipes", name, "base"),
-                f"no built-in recipe {own.base!r}{_suggestion(own.base, list(BUILT_IN))}",
-            )
-            continue
-        try:
-            config.recipe(name)
-        except ValidationError as error:
-            for detail in error.errors():
-                location = ("recipes", name, *detail["loc"][:1])
-                message = _message(None, {**detail, "loc": location})
-                yield Problem(location, message)
-    known = config.recipe_names()
-    for model_name, model in config.models.items():
-        place: Location = ("models", model_name)
-        yield from _unknown_recipes((*place, "recipes"), model.recipes, known)
-        for index, layer in enumerate(model.layers):
-            yield from _unknown_recipes((*place, "layers", index, "recipes"), layer.recipes or [], known)
-
-
-def _unknown_recipes(location: Location, names: Sequence[str], known: Sequence[str]) -> Iterator[Problem]:
-    for index, name in enumerate(names):
-        if name not in known:
-            yield Problem((*location, index), f"no recipe {name!r}{_suggestion(name, known)}")

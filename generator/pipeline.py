@@ -15,7 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from generator.cache import Cache, Failure, Record, write_atomically
-from generator.config import Config, Problem, read_config
+from generator.config import Config
+from generator.config_file import Problem, read_config
 from generator.engines.tasks import Engine, Picture, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy

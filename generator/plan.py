@@ -12,7 +12,8 @@ from functools import cached_property
 from itertools import groupby
 
 from generator.cache import Cache
-from generator.config import Channels, Config, LayerConfig, Location, ModelConfig, Problem
+from generator.config import Channels, Config, LayerConfig, ModelConfig
+from generator.config_file import Location, Problem
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.recipes import Recipe

@@ -1,4 +1,4 @@
-"""TensorFlow's native start-up messages, out of the way: they are printed past Python and past its settings."""
+"""TensorFlow's native start-up messages, out of the way: they are printed past Python's own settings."""
 
 from __future__ import annotations
 
