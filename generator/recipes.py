@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Objective = Literal["channel", "negative", "neuron"]
 Parameterization = Literal["fourier", "pixels"]
+
+
+
+def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < zoom[0] <= zoom[1] <= 10:
+        raise ValueError(f"should be two zooms above 0 and up to 10, the smaller one first, not {list(zoom)}")
+    return zoom
 
 
 class Recipe(BaseModel):
@@ -41,7 +48,7 @@ class Recipe(BaseModel):
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
     jitter: Annotated[int, Field(ge=0, le=256)] = 8
     """Largest shift per axis, in pixels, drawn anew for each picture and step."""
-    scale: Annotated[tuple[float, float], Field()] = (0.9, 1.1)
+    scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.9, 1.1)
     """Smallest and largest zoom, drawn anew for each picture and step."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 10.0
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
