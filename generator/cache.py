@@ -161,6 +161,8 @@ class Cache:
     def put(self, record: Record, picture: bytes) -> Record:
         """Store a finished picture (PNG bytes) and its record; returns the record as stored."""
         whole = Record(**{**asdict(record), "picture_sha256": hashlib.sha256(picture).hexdigest()})
+        # Rendered again by --force: a kill between the two writes must not leave old words on a new picture.
+        self.record_path(record.key).unlink(missing_ok=True)
         write_atomically(self.picture_path(record.key), picture)
         write_atomically(self.record_path(record.key), _json_bytes(asdict(whole)))
         self.failure_path(record.key).unlink(missing_ok=True)
