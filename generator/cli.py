@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,22 +40,36 @@ Exit codes: 0 done, 1 some pictures failed, 2 the input is wrong, 130 interrupte
 class _Group(click.Group):
     """`build-site [CONFIG]` is `build-site build [CONFIG]`; a user's mistake is one line."""
 
+    debug = False
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
             args = ["build", *args]
         return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        debug = "--debug" in (args[0] if args and args[0] is not None else sys.argv[1:])
-        if debug:
+        given = args[0] if args and args[0] is not None else options.get("args") or sys.argv[1:]
+        self.debug = "--debug" in given
+        if self.debug:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         try:
             return super().main(*args, **options)
-        except (OSError, MemoryError, ValueError, RuntimeError) as error:
-            if debug:
+        except Exception as error:
+            if self.debug:
                 raise
-            click.echo(f"Error: {type(error).__name__}: {error}; --debug shows where", err=True)
-            sys.exit(EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
+            text = " ".join(str(error).split())
+            click.echo(f"Error: {type(error).__name__}: {text}; --debug shows where", err=True)
+            sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            if self.debug and error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted("\nStopped; finished pictures are kept. The same command goes on.") from None
 
 
 @click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -458,8 +473,11 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
 def prune(config: Path, dry_run: bool, debug: bool) -> None:
     """Remove from the cache what the config no longer asks for, and leftovers of killed runs."""
     from generator.cache import Cache
+    from generator.pipeline import only_run
 
     plan = _plan(config, quiet=False)
-    count, size = Cache(plan.config.cache).prune(plan.keys, dry_run=dry_run)
+    cache = Cache(plan.config.cache)
+    with only_run(cache):
+        count, size = cache.prune(plan.keys, dry_run=dry_run)
     verb = "Would remove" if dry_run else "Removed"
     click.echo(f"{verb} {count:,} files, {_size(size)}.")

@@ -101,7 +101,7 @@ def run(
     cache = Cache(plan.config.cache)
     outcome = Outcome(left=len(jobs))
     started = time.monotonic()
-    with _only_run(cache):
+    with only_run(cache):
         timings = Timings(cache)
         tasks = _until(_tasks(plan, jobs), started, time_limit)
         wanted = {(job.model, job.layer, plan.recipes[job.recipe_name], job.channel): job for job in jobs}
@@ -117,7 +117,8 @@ def run(
 
 
 @contextmanager
-def _only_run(cache: Cache) -> Iterator[None]:
+def only_run(cache: Cache) -> Iterator[None]:
+    """Be the only one that changes the cache meanwhile; CacheError when another does, or nobody can."""
     try:
         cache.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache.lock_path, timeout=0)
