@@ -17,6 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from generator.engines.tasks import Result, Task, failed
 from generator.quiet import import_tensorflow, native_messages_hidden
@@ -33,9 +34,11 @@ def cores() -> int:
 
 
 def _memory_available() -> int:
+    # Not SC_AVPHYS_PAGES: there, memory that holds files' pages counts as taken, though it is given up.
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
         return 4 << 30
 
 
@@ -61,33 +64,28 @@ class LocalEngine:
         """Yield each task's result as it comes. A worker that dies is replaced and its task tried once
         more, with half the batch; a task that kills two workers fails."""
         remaining = iter(tasks)
-        retries: list[Task] = []
         jobs = self.jobs
-        while not self._stopping.is_set():
-            lost = yield from self._with_pool(jobs, retries, remaining)
-            if not lost:
-                return
-            yield from (
-                failed(task, "its worker process died twice, most likely out of memory")
-                for task in lost
-                if task in retries
-            )
-            retries = [replace(task, batch=max(1, task.batch // 2)) for task in lost if task not in retries]
+        while lost := (yield from self._with_pool(jobs, remaining)):
+            # With a worker all tasks under way are lost; each goes alone, so that only the guilty one fails.
+            for task in lost:
+                yield from self._again(task)
             # Whatever killed a worker, fewer at a time ask for less memory.
             jobs = max(1, jobs // 2)
 
-    def _with_pool(
-        self, jobs: int, first: list[Task], tasks: Iterator[Task]
-    ) -> Generator[Result, None, list[Task]]:
+    def _again(self, task: Task) -> Iterator[Result]:
+        smaller = replace(task, batch=max(1, task.batch // 2))
+        if (yield from self._with_pool(1, iter([smaller]))):
+            yield failed(task, "its worker process died twice, most likely out of memory")
+
+    def _with_pool(self, jobs: int, tasks: Iterator[Task]) -> Generator[Result, None, list[Task]]:
         """Yields results; returns the tasks that were under way when a worker died."""
         threads = max(1, cores() // jobs)
         context = multiprocessing.get_context("spawn")
-        queue = _chained(first, tasks)
         running: dict[Future[Result], Task] = {}
         with ProcessPoolExecutor(jobs, context, _start, (threads,)) as pool:
             try:
                 while True:
-                    self._submit(pool, jobs, queue, running)
+                    self._submit(pool, jobs, tasks, running)
                     if not running:
                         return []
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -99,22 +97,23 @@ class LocalEngine:
                 return [task for f, task in running.items() if not f.done() or f.exception()]
 
     def _submit(
-        self, pool: ProcessPoolExecutor, jobs: int, queue: Iterator[Task], running: dict[Future[Result], Task]
+        self, pool: ProcessPoolExecutor, jobs: int, tasks: Iterator[Task], running: dict[Future[Result], Task]
     ) -> None:
         from generator.engines.worker import work
 
         # One more than can run, so that no worker waits for us between two tasks.
         while len(running) <= jobs and not self._stopping.is_set():
-            task = next(queue, None)
+            task = next(tasks, None)
             if task is None:
                 return
-            with _interrupts_ignored():
-                running[pool.submit(work, task)] = task
-
-
-def _chained(first: list[Task], rest: Iterator[Task]) -> Iterator[Task]:
-    yield from first
-    yield from rest
+            try:
+                with _interrupts_ignored():
+                    future = pool.submit(work, task)
+            except BrokenProcessPool as error:
+                # It broke since we last looked; the task must not get lost between the two.
+                future = Future()
+                future.set_exception(error)
+            running[future] = task
 
 
 @contextmanager
