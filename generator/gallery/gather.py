@@ -1,0 +1,193 @@
+"""Plan and cache -> page data: which models, layers and channels there are, and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from generator.cache import Cache, Stamp
+from generator.gallery.pages import (
+    Cell,
+    Family,
+    LayerView,
+    Member,
+    ModelView,
+    Note,
+    RecipeView,
+    Shot,
+    SiteView,
+    State,
+    Summary,
+    safe_names,
+)
+from generator.models.anatomy import Anatomy, Layer
+from generator.plan import Plan
+
+Keys = Mapping[tuple[str, int], str]
+"""The keys of a layer's pictures by (recipe's name, channel)."""
+
+BEST = 24
+"""How many of a layer's most active channels a summary names."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The site and, for each layer's folder, the keys of its pictures."""
+
+    site: SiteView
+    keys: Mapping[str, Keys]
+
+
+def gather(plan: Plan, notes: Mapping[str, Note]) -> Gathered:
+    """The site of a plan; reads no picture and no record."""
+    slugs = safe_names(plan.recipes)
+    recipes = {name: RecipeView(name, slugs[name], recipe) for name, recipe in plan.recipes.items()}
+    pictures: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+    for job in plan.jobs:
+        pictures.setdefault((job.model, job.layer), {})[job.recipe_name, job.channel] = job.key
+    folders = safe_names(plan.models)
+    models = tuple(
+        _model(name, f"models/{folders[name]}", anatomy, pictures, recipes, notes)
+        for name, anatomy in plan.models.items()
+    )
+    config = plan.config
+    site = SiteView(
+        title=config.title,
+        description=config.description,
+        url=(config.url or "").rstrip("/"),
+        models=models,
+        recipes=tuple(recipes.values()),
+        families=_families(models),
+    )
+    return Gathered(site, {layer.folder: pictures[layer.model, layer.name] for layer in site.layers})
+
+
+def _model(
+    name: str,
+    folder: str,
+    anatomy: Anatomy,
+    pictures: Mapping[tuple[str, str], Keys],
+    recipes: Mapping[str, RecipeView],
+    notes: Mapping[str, Note],
+) -> ModelView:
+    # All layers of the network take part, so that a layer's address does not depend on the plan.
+    folders = safe_names(layer.name for layer in anatomy.layers)
+    layers = tuple(
+        _layer(name, f"{folder}/{folders[layer.name]}", layer, anatomy, keys, recipes, notes)
+        for layer in anatomy.layers
+        if (keys := pictures.get((name, layer.name)))
+    )
+    return ModelView(name, folder, anatomy, layers, notes.get(name, Note()))
+
+
+def _layer(
+    model: str,
+    folder: str,
+    layer: Layer,
+    anatomy: Anatomy,
+    keys: Keys,
+    recipes: Mapping[str, RecipeView],
+    notes: Mapping[str, Note],
+) -> LayerView:
+    channels = tuple(sorted({channel for _, channel in keys}))
+    used = {name for name, _ in keys}
+    names = anatomy.classes if _names_classes(layer, anatomy) else ()
+    address = f"{model}/{layer.name}"
+    return LayerView(
+        model=model,
+        name=layer.name,
+        folder=folder,
+        layer=layer,
+        channels=channels,
+        recipes=tuple(view for name, view in recipes.items() if name in used),
+        note=notes.get(address, Note()),
+        notes=tuple((c, notes[f"{address}/{c}"]) for c in channels if f"{address}/{c}" in notes),
+        classes=names,
+    )
+
+
+def _names_classes(layer: Layer, anatomy: Anatomy) -> bool:
+    return len(layer.shape) == 1 and layer.channels == len(anatomy.classes)
+
+
+def _families(models: Iterable[ModelView]) -> tuple[Family, ...]:
+    members: dict[str, list[Member]] = {}
+    for layer in (layer for model in models for layer in model.layers):
+        for channel, note in layer.notes:
+            for tag in note.tags:
+                members.setdefault(tag, []).append(Member(layer, channel, note))
+    slugs = safe_names(members)
+    return tuple(
+        Family(tag, f"families/{slugs[tag]}.html", tuple(members[tag]))
+        for tag in sorted(members, key=str.casefold)
+    )
+
+
+# -- one layer's channels --------------------------------------------------------------------------
+
+
+def read_cells(layer: LayerView, keys: Keys, cache: Cache, broken: Mapping[str, str]) -> tuple[Cell, ...]:
+    """A layer's channels with what the cache knows of their pictures; `broken` are reasons by key."""
+    return tuple(
+        Cell(
+            layer,
+            channel,
+            index,
+            tuple(
+                _shot(layer, recipe, channel, keys[recipe.name, channel], cache, broken)
+                for recipe in layer.recipes
+                if (recipe.name, channel) in keys
+            ),
+        )
+        for index, channel in enumerate(layer.channels)
+    )
+
+
+def _shot(
+    layer: LayerView, recipe: RecipeView, channel: int, key: str, cache: Cache, broken: Mapping[str, str]
+) -> Shot:
+    path = layer.picture(recipe, channel)
+    if key in broken:
+        return Shot(recipe, "failed", path, reason=broken[key])
+    record = cache.get(key)
+    if record is not None:
+        state: State = "dead" if record.dead else "shown"
+        return Shot(recipe, state, path, record)
+    failure = cache.failure(key)
+    if failure is not None:
+        return Shot(recipe, "failed", path, reason=failure.reason)
+    return Shot(recipe, "missing", path)
+
+
+def summarize(cells: Iterable[Cell]) -> Summary:
+    """A layer in numbers; its best channels are the most active ones by its first recipe."""
+    cells = list(cells)
+    states = [shot.state for cell in cells for shot in cell.shots]
+    alive = [
+        (cell.shots[0].record.activation, -cell.index)
+        for cell in cells
+        if cell.shots and cell.shots[0].record and not cell.shots[0].record.dead
+    ]
+    best = sorted(alive, reverse=True)[:BEST]
+    return Summary(
+        shown=states.count("shown") + states.count("dead"),
+        failed=states.count("failed"),
+        missing=states.count("missing"),
+        dead=states.count("dead"),
+        best=tuple(-place for _, place in best),
+    )
+
+
+def source_of(*parts: object) -> str:
+    """A short digest of what something is made from: equal digests, equal results."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def stamps_of(layer: LayerView, keys: Keys, stamps: Mapping[str, Stamp]) -> list[Stamp | None]:
+    """The cache's stamps of all pictures of a layer, in the layer's own order."""
+    return [
+        stamps.get(keys.get((recipe.name, channel), ""))
+        for recipe in layer.recipes
+        for channel in layer.channels
+    ]

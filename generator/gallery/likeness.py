@@ -1,0 +1,45 @@
+"""An order of pictures in which neighbours look alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Features = npt.NDArray[np.float32]
+
+_SIDE = 32
+
+
+def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
+    """Places of pictures (n, side, side, 3), each followed by the most similar one not yet taken."""
+    if len(tiles) < 3:
+        return list(range(len(tiles)))
+    features = _features(tiles)
+    squares = np.einsum("ij,ij->i", features, features)
+    distances = squares[:, None] + squares[None, :] - 2 * features @ features.T
+    # The picture least like the others is a natural end of the line.
+    here = int(distances.sum(axis=1).argmax())
+    order = [here]
+    for _ in range(len(tiles) - 1):
+        distances[:, here] = np.inf
+        here = int(distances[here].argmin())
+        order.append(here)
+    return order
+
+
+def _features(tiles: npt.NDArray[np.uint8]) -> Features:
+    """What a picture looks like wherever things are in it: its colours, and how strong which grating is."""
+    step = tiles.shape[1] // _SIDE
+    small = tiles.reshape(len(tiles), _SIDE, step, _SIDE, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
+    colours = np.concatenate([small.mean(axis=(1, 2)), small.std(axis=(1, 2))], axis=1)
+    grey = small.mean(axis=3)
+    spectrum = np.abs(np.fft.rfft2(grey - grey.mean(axis=(1, 2), keepdims=True)))
+    bands = np.log1p(spectrum[:, ::2, :16:2] + spectrum[:, 1::2, 1:16:2]).reshape(len(tiles), -1)
+    weighted = np.concatenate([_even(colours) * 3, _even(bands)], axis=1)
+    return weighted.astype(np.float32)
+
+
+def _even(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Each feature with the same spread, the group with a length of about one."""
+    spread = values.std(axis=0) + 1e-6
+    return np.asarray((values - values.mean(axis=0)) / spread / np.sqrt(values.shape[1]), np.float32)

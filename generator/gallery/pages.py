@@ -1,0 +1,321 @@
+"""What each page shows, as plain frozen data, and the one place that decides the site's addresses.
+
+    index.html                                    models
+    models/<model>/index.html                     the network's graph, its layers
+    models/<model>/<layer>/index.html             all channels of a layer
+    models/<model>/<layer>/<channel>.html         one channel
+    models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
+    families/<tag>.html                           channels with the same tag in notes.yaml
+
+Paths are relative to the site's root and need no escaping, in URLs as in file names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from generator.cache import Record
+from generator.models.anatomy import Anatomy, Layer
+from generator.recipes import Recipe
+
+INDEX = "index.html"
+ABOUT = "about.html"
+COMPARE = "compare.html"
+FAMILIES = "families/index.html"
+NOT_FOUND = "404.html"
+SITEMAP = "sitemap.xml"
+SEARCH_DATA = "data/search.js"
+SOCIAL = "social.jpg"
+STATIC = "static"
+
+COLUMNS = 8
+"""Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
+PER_SHEET = COLUMNS * COLUMNS
+
+State = Literal["shown", "dead", "failed", "missing"]
+
+
+# -- names that are safe in files and URLs ---------------------------------------------------------
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css)|.*\.")
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """File names for siblings: each name itself where every file system can hold it, else with a digest.
+
+    Names that differ only in case get digests too, so that no two of them meet on any file system.
+    """
+    names = list(dict.fromkeys(names))
+    clashes = Counter(name.casefold() for name in names)
+    return {name: _safe_name(name, alone=clashes[name.casefold()] == 1) for name in names}
+
+
+def _safe_name(name: str, *, alone: bool) -> str:
+    if alone and _PLAIN.fullmatch(name) and not _RESERVED.fullmatch(name):
+        return name
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:48].strip("-")
+    # A plain name can't contain a tilde, so a name with a digest never equals one without.
+    return f"{stem}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def relative(path: str, page: str) -> str:
+    """The link from `page` to `path`, both relative to the site's root."""
+    here, there = page.split("/")[:-1], path.split("/")
+    shared = 0
+    while shared < len(here) and shared < len(there) - 1 and here[shared] == there[shared]:
+        shared += 1
+    return "../" * (len(here) - shared) + "/".join(there[shared:])
+
+
+# -- the site's parts ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the user wrote in notes.yaml on a model, a layer or a channel."""
+
+    label: str = ""
+    text: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecipeView:
+    """A recipe as the site shows it: its name, its folder in a layer's folder, and what it does."""
+
+    name: str
+    slug: str
+    recipe: Recipe
+
+    @property
+    def description(self) -> str:
+        """One sentence; recipes of the user's may have none."""
+        return self.recipe.description
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A layer of a model with pictures in the plan. `folder` is its address without `index.html`."""
+
+    model: str
+    name: str
+    folder: str
+    layer: Layer
+    channels: tuple[int, ...]
+    recipes: tuple[RecipeView, ...]
+    note: Note = Note()
+    notes: tuple[tuple[int, Note], ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Its page."""
+        return f"{self.folder}/index.html"
+
+    @property
+    def shape(self) -> str:
+        """Its output's shape in words: `14 × 14 × 112`."""
+        return shape_text(self.layer.shape)
+
+    @property
+    def sheet_count(self) -> int:
+        """How many contact sheets each recipe has."""
+        return -(-len(self.channels) // PER_SHEET)
+
+    @cached_property
+    def note_of(self) -> dict[int, Note]:
+        """Notes by channel."""
+        return dict(self.notes)
+
+    def page(self, channel: int) -> str:
+        """The page of a channel."""
+        return f"{self.folder}/{channel}.html"
+
+    def picture(self, recipe: RecipeView, channel: int) -> str:
+        """The large picture of a channel."""
+        return f"{self.folder}/{recipe.slug}/{channel}.webp"
+
+    def sheet(self, recipe: RecipeView, number: int) -> str:
+        """A contact sheet: the thumbnails of up to PER_SHEET channels."""
+        return f"{self.folder}/{recipe.slug}/sheet-{number}.webp"
+
+    def sheet_rows(self, number: int) -> int:
+        """Rows of thumbnails on a sheet."""
+        return -(-min(PER_SHEET, len(self.channels) - number * PER_SHEET) // COLUMNS)
+
+    def label(self, channel: int) -> str:
+        """What the user or the network calls a channel, or nothing."""
+        own = self.note_of[channel].label if channel in self.note_of else ""
+        return own or (self.classes[channel] if channel < len(self.classes) else "")
+
+    def paths(self) -> Iterator[str]:
+        """Every file that the layer may have."""
+        yield self.path
+        yield from map(self.page, self.channels)
+        for recipe in self.recipes:
+            yield from (self.picture(recipe, channel) for channel in self.channels)
+            yield from (self.sheet(recipe, number) for number in range(self.sheet_count))
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A network of the config. `folder` is its address without `index.html`."""
+
+    name: str
+    folder: str
+    anatomy: Anatomy
+    layers: tuple[LayerView, ...]
+    note: Note = Note()
+
+    @property
+    def path(self) -> str:
+        """Its page."""
+        return f"{self.folder}/index.html"
+
+    @property
+    def collage(self) -> str:
+        """A picture of its best channels."""
+        return f"{self.folder}/collage.webp"
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels have pages."""
+        return sum(len(layer.channels) for layer in self.layers)
+
+    def paths(self) -> Iterator[str]:
+        """Every file that the model may have."""
+        yield from (self.path, self.collage)
+        for layer in self.layers:
+            yield from layer.paths()
+
+
+@dataclass(frozen=True)
+class Member:
+    """A channel in a family."""
+
+    layer: LayerView
+    channel: int
+    note: Note
+
+
+@dataclass(frozen=True)
+class Family:
+    """Channels that share a tag in notes.yaml."""
+
+    tag: str
+    path: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """The whole gallery."""
+
+    title: str
+    description: str
+    url: str
+    models: tuple[ModelView, ...]
+    recipes: tuple[RecipeView, ...]
+    families: tuple[Family, ...] = ()
+
+    @cached_property
+    def layers(self) -> tuple[LayerView, ...]:
+        """All layers of all models."""
+        return tuple(layer for model in self.models for layer in model.layers)
+
+    def pages(self) -> list[str]:
+        """All pages a reader may want to find, without those that are only tools."""
+        own = [INDEX, ABOUT, *([FAMILIES] if self.families else []), *(f.path for f in self.families)]
+        for model in self.models:
+            own.append(model.path)
+            for layer in model.layers:
+                own += [layer.path, *map(layer.page, layer.channels)]
+        return own
+
+    def paths(self) -> set[str]:
+        """Every file that the site may have, but for static files."""
+        files = {*self.pages(), COMPARE, NOT_FOUND, SEARCH_DATA, SOCIAL, *([SITEMAP] if self.url else [])}
+        return files.union(*(model.paths() for model in self.models))
+
+
+# -- what a layer's and a channel's page show ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A channel by a recipe: its picture, or why there is none."""
+
+    recipe: RecipeView
+    state: State
+    path: str
+    record: Record | None = None
+    reason: str = ""
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is a picture."""
+        return self.record is not None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A channel with all its shots, and its place (`index`) in the layer and on its sheets."""
+
+    layer: LayerView
+    channel: int
+    index: int
+    shots: tuple[Shot, ...]
+
+    @property
+    def path(self) -> str:
+        """Its page."""
+        return self.layer.page(self.channel)
+
+    def shot(self, recipe: RecipeView) -> Shot | None:
+        """Its shot by a recipe, if the plan has one."""
+        return next((shot for shot in self.shots if shot.recipe.name == recipe.name), None)
+
+    @property
+    def note(self) -> Note:
+        """What the user wrote on it."""
+        return self.layer.note_of.get(self.channel, _NO_NOTE)
+
+    @property
+    def label(self) -> str:
+        """What the user or the network calls it, or nothing."""
+        return self.layer.label(self.channel)
+
+
+_NO_NOTE = Note()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A layer in numbers, and its most active channels' places for strips and collages."""
+
+    shown: int = 0
+    failed: int = 0
+    missing: int = 0
+    dead: int = 0
+    best: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `Summary(**...)` reads them back but for the tuple."""
+        return {**self.__dict__, "best": list(self.best)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Summary:
+        """A summary from what `to_json` gave."""
+        return cls(**{**values, "best": tuple(values["best"])})
+
+
+def shape_text(shape: Iterable[int | None]) -> str:
+    """`14 × 14 × 112`; what the network leaves open is `?`."""
+    return " × ".join("?" if size is None else str(size) for size in shape)

@@ -1,0 +1,86 @@
+"""What the script knows of the site beyond the page it is on: names, addresses, states, orders.
+
+Search data do not list channels one by one: their addresses follow from their layer's, so that the data
+of a gallery with 20,000 channels stay small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from generator.gallery.pages import Cell, LayerView, ModelView, Note, RecipeView, SiteView
+
+
+def search_data(site: SiteView) -> dict[str, Any]:
+    """Plain JSON values; static/microscope.js reads them."""
+    return {
+        "models": [_model(model) for model in site.models],
+        "families": [[family.tag, family.path, len(family.members)] for family in site.families],
+    }
+
+
+def _model(model: ModelView) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "path": model.path,
+        **_note(model.note),
+        "layers": [_layer(layer) for layer in model.layers],
+    }
+
+
+def _layer(layer: LayerView) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "folder": layer.folder,
+        "channels": ranges(layer.channels),
+        "recipes": [[recipe.name, recipe.slug] for recipe in layer.recipes],
+        **_note(layer.note),
+        "notes": {str(channel): _note(note) for channel, note in layer.notes},
+        "classes": [layer.classes[c] for c in layer.channels] if layer.classes else [],
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    named = {"label": note.label, "text": note.text, "tags": list(note.tags)}
+    return {name: value for name, value in named.items() if value}
+
+
+def ranges(channels: tuple[int, ...]) -> list[list[int]]:
+    """Sorted numbers as inclusive ranges."""
+    found: list[list[int]] = []
+    for channel in channels:
+        if found and found[-1][1] == channel - 1:
+            found[-1][1] = channel
+        else:
+            found.append([channel, channel])
+    return found
+
+
+# -- a layer's page --------------------------------------------------------------------------------
+
+LETTERS = {"shown": "s", "dead": "d", "failed": "f", "missing": "m"}
+
+
+def layer_data(
+    layer: LayerView, cells: Sequence[Cell], orders: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """What the script needs to sort a layer's grid and to show it by another recipe."""
+    return {"recipes": [_recipe(layer, recipe, cells) for recipe in layer.recipes], "orders": dict(orders)}
+
+
+def _recipe(layer: LayerView, recipe: RecipeView, cells: Sequence[Cell]) -> dict[str, Any]:
+    shots = [cell.shot(recipe) for cell in cells]
+    records = [shot.record if shot else None for shot in shots]
+    data: dict[str, Any] = {
+        "name": recipe.name,
+        "slug": recipe.slug,
+        "states": "".join(LETTERS[shot.state] if shot else "m" for shot in shots),
+        "activation": [_short(record.activation) if record else None for record in records],
+    }
+    sparsity = [record.extra.get("sparsity") if record else None for record in records]
+    return data if None in sparsity else {**data, "sparsity": sparsity}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,248 @@
+"""The one writer: gathers what the gallery shows, draws its pictures, renders its pages, writes them.
+
+A file is made again only if what it is made from has changed, and written only if it then differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from generator.cache import Cache, Stamp
+from generator.gallery import overview, pages_host
+from generator.gallery.gather import (
+    Gathered,
+    Keys,
+    gather,
+    read_cells,
+    source_of,
+    stamps_of,
+    summarize,
+)
+from generator.gallery.likeness import likeness_order
+from generator.gallery.notes import read_notes
+from generator.gallery.output import Output
+from generator.gallery.pages import PER_SHEET, Cell, LayerView, RecipeView, SiteView, Summary
+from generator.gallery.pictures import PICTURE_VERSION, Made, Strip, make_strips, read_tiles
+from generator.gallery.script_data import layer_data
+from generator.gallery.templating import Templates
+from generator.plan import Plan
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What a build of the gallery did, and what the gallery holds."""
+
+    output: Path
+    index: Path
+    written: int
+    unchanged: int
+    removed: int
+    bytes: int
+    shown: int
+    failed: int
+    missing: int
+    warnings: tuple[str, ...] = ()
+
+
+def build_site(plan: Plan, cache: Cache) -> SiteReport:
+    """Write the gallery of a plan, as far as the cache holds its pictures, into the config's output.
+
+    Raises UserError when notes or templates are broken or a foreign file is in the way, and CacheError
+    when the folder can't be written.
+    """
+    notes, warnings = read_notes(plan.config.notes, plan)
+    build = _Build(
+        cache=cache,
+        gathered=gather(plan, notes),
+        output=Output(plan.config.output, cache.gallery_path(plan.config.output)),
+        templates=Templates(plan.config.templates),
+        stamps=cache.stamps(),
+    )
+    build.run()
+    return build.report(warnings)
+
+
+@dataclass
+class _Build:
+    """One build, and what its steps hand on to the next."""
+
+    cache: Cache
+    gathered: Gathered
+    output: Output
+    templates: Templates
+    stamps: Mapping[str, Stamp]
+    broken: dict[str, str] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+
+    @property
+    def site(self) -> SiteView:
+        return self.gathered.site
+
+    def run(self) -> None:
+        static = dict(self.templates.static()) | pages_host.needed_files()
+        self.output.begin(self.site.paths() | static.keys())
+        self._draw_pictures()
+        for layer in self.site.layers:
+            self.summaries[layer.folder] = self._write_layer(layer)
+        overview.write(self.site, self.summaries, self._sources(), self.output, self.templates)
+        for path, data in static.items():
+            self.output.write(path, data)
+        self.output.summaries = {folder: summary.to_json() for folder, summary in self.summaries.items()}
+
+    def report(self, warnings: list[str]) -> SiteReport:
+        tally = self.output.finish()
+        summaries = self.summaries.values()
+        warnings = [*warnings, *self.broken.values()]
+        warnings += pages_host.size_warnings(tally.bytes, tally.largest, self.site)
+        return SiteReport(
+            output=self.output.folder,
+            index=self.output.folder / "index.html",
+            written=tally.written,
+            unchanged=tally.unchanged,
+            removed=tally.removed,
+            bytes=tally.bytes,
+            shown=sum(summary.shown for summary in summaries),
+            failed=sum(summary.failed for summary in summaries),
+            missing=sum(summary.missing for summary in summaries),
+            warnings=tuple(warnings),
+        )
+
+    # -- pictures ----------------------------------------------------------------------------------
+
+    def _draw_pictures(self) -> None:
+        due = {}
+        for layer in self.site.layers:
+            for recipe in layer.recipes:
+                for sheet in _sheets(layer, recipe, self.gathered.keys[layer.folder], self.stamps):
+                    if all(self.output.is_current(*file) for file in sheet.files()):
+                        for path, _ in sheet.files():
+                            self.output.keep(path)
+                    else:
+                        due[self._strip(sheet)] = sheet
+        for made in make_strips(list(due)):
+            self._note_made(made, due[made.strip])
+
+    def _strip(self, sheet: _Sheet) -> Strip:
+        pictures = []
+        for key, path, source in sheet.pictures:
+            lossless = self.cache.picture_path(key) if source else None
+            current = self.output.is_current(path, source)
+            pictures.append((lossless, None if current else self.output.folder / path))
+        return Strip(self.output.folder / sheet.path, tuple(pictures))
+
+    def _note_made(self, made: Made, sheet: _Sheet) -> None:
+        self.output.wrote(sheet.path, sheet.source, made.changed)
+        for (key, path, source), (lossless, place) in zip(sheet.pictures, made.strip.pictures, strict=True):
+            if lossless in made.unreadable:
+                self.broken[key] = (
+                    f"{lossless}: can't be read as a picture; `build-site verify --fix` mends it"
+                )
+            elif source and place is None:
+                self.output.keep(path)
+            elif source:
+                self.output.wrote(path, source, place in made.written)
+
+    def _sources(self) -> dict[str, dict[int, Path]]:
+        """Lossless pictures by layer's folder and place in it, by the layer's first recipe."""
+        return {
+            layer.folder: {
+                place: self.cache.picture_path(key)
+                for place, channel in enumerate(layer.channels)
+                if (key := self.gathered.keys[layer.folder].get((layer.recipes[0].name, channel)))
+            }
+            for layer in self.site.layers
+        }
+
+    # -- a layer's pages ---------------------------------------------------------------------------
+
+    def _write_layer(self, layer: LayerView) -> Summary:
+        keys = self.gathered.keys[layer.folder]
+        broken = [self.broken.get(key) for key in keys.values()]
+        head = (self.site.title, self.site.url, bool(self.site.families), self._around(layer))
+        source = source_of(
+            self.templates.digest, head, layer, PICTURE_VERSION, broken, stamps_of(layer, keys, self.stamps)
+        )
+        files = [layer.path, *map(layer.page, layer.channels)]
+        known = self.output.summaries.get(layer.folder)
+        if known and all(self.output.is_current(path, source) for path in files):
+            for path in files:
+                self.output.keep(path)
+            return Summary.from_json(known)
+        cells = read_cells(layer, keys, self.cache, self.broken)
+        self._render_layer(layer, cells, source)
+        return summarize(cells)
+
+    def _around(self, layer: LayerView) -> list[str]:
+        return [other.path if other else "" for other in _beside(layer, self.site)]
+
+    def _render_layer(self, layer: LayerView, cells: tuple[Cell, ...], source: str) -> None:
+        model = next(model for model in self.site.models if layer in model.layers)
+        before, after = _beside(layer, self.site)
+        data = {"site": self.site, "model": model, "layer": layer, "cells": cells}
+        script = layer_data(layer, cells, {"similarity": self._likeness(layer, cells)})
+        around = {"before": before, "after": after, "summary": summarize(cells), "script": script}
+        page = self.templates.page("layer.html", layer.path, **data, **around)
+        self.output.write(layer.path, page, source)
+        for cell in cells:
+            page = self.templates.page("channel.html", cell.path, **data, cell=cell)
+            self.output.write(cell.path, page, source)
+
+    def _likeness(self, layer: LayerView, cells: tuple[Cell, ...]) -> list[int]:
+        """Places of cells in an order where neighbours look alike; those without a picture come last."""
+        recipe = layer.recipes[0]
+        seen = [cell.index for cell in cells if cell.shots[0].recipe == recipe and cell.shots[0].visible]
+        if not seen:
+            return [cell.index for cell in cells]
+        sheets = [self.output.folder / layer.sheet(recipe, n) for n in range(layer.sheet_count)]
+        tiles = read_tiles(sheets, seen)
+        order = [seen[place] for place in likeness_order(tiles)]
+        return order + [cell.index for cell in cells if cell.index not in set(seen)]
+
+
+def _beside(layer: LayerView, site: SiteView) -> tuple[LayerView | None, LayerView | None]:
+    """The layers before and after one in its model's plan."""
+    layers = [other for other in site.layers if other.model == layer.model]
+    place = [other.name for other in layers].index(layer.name)
+    return layers[place - 1] if place else None, layers[place + 1] if place + 1 < len(layers) else None
+
+
+# -- contact sheets --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A contact sheet to be: its path, what it is made from, and (key, path, source) of its pictures.
+
+    A picture that there is not has an empty source.
+    """
+
+    path: str
+    source: str
+    pictures: tuple[tuple[str, str, str], ...]
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """The sheet and the large pictures on it, each with what it is made from."""
+        yield self.path, self.source
+        yield from ((path, source) for _, path, source in self.pictures if source)
+
+
+def _sheets(
+    layer: LayerView, recipe: RecipeView, keys: Keys, stamps: Mapping[str, Stamp]
+) -> Iterator[_Sheet]:
+    for number in range(layer.sheet_count):
+        channels = layer.channels[number * PER_SHEET : (number + 1) * PER_SHEET]
+        pictures = []
+        for channel in channels:
+            key = keys.get((recipe.name, channel), "")
+            pictures.append((key, layer.picture(recipe, channel), _picture_source(key, stamps.get(key))))
+        if any(source for _, _, source in pictures):
+            sources = source_of(PICTURE_VERSION, [source for _, _, source in pictures])
+            yield _Sheet(layer.sheet(recipe, number), sources, tuple(pictures))
+
+
+def _picture_source(key: str, stamp: Stamp | None) -> str:
+    return (
+        "" if stamp is None or stamp.failed else f"{PICTURE_VERSION} {key[:16]} {stamp.written} {stamp.size}"
+    )

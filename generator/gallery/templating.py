@@ -1,0 +1,117 @@
+"""Templates -> pages: ours, and before them a user's of the same names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from markupsafe import Markup
+
+from generator import __version__
+from generator.errors import UserError
+from generator.gallery import pictures
+from generator.gallery.curve import curve
+from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, relative, shape_text
+from generator.resources import templates_folder
+
+
+class Templates:
+    """The templates and static files of a gallery: a user's folder, if any, before ours."""
+
+    def __init__(self, own: Path | None = None) -> None:
+        if own is not None and not own.is_dir():
+            raise UserError(f"{own}: no such folder; `templates` names one with templates of your own")
+        self._folders = [folder for folder in (own, templates_folder()) if folder is not None]
+        self._environment = _environment(self._folders)
+
+    def page(self, template: str, path: str, **data: Any) -> bytes:
+        """The page at `path` (relative to the site's root) by a template.
+
+        Raises UserError when the template is broken: only a user's can be.
+        """
+        try:
+            text = self._environment.get_template(template).render(page=path, **data)
+        except TemplateSyntaxError as error:
+            raise UserError(f"{error.filename}:{error.lineno}: {error.message}") from error
+        except TemplateError as error:
+            raise UserError(f"template {template}: {error.message}") from error
+        return text.encode()
+
+    def static(self) -> Iterator[tuple[str, bytes]]:
+        """Static files as (path in the site, content)."""
+        files: dict[str, Path] = {}
+        for folder in reversed(self._folders):
+            for file in sorted((folder / STATIC).rglob("*")):
+                if file.is_file():
+                    files[f"{STATIC}/{file.relative_to(folder / STATIC).as_posix()}"] = file
+        yield from ((path, file.read_bytes()) for path, file in files.items())
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when any template or static file does, or what we put into them."""
+        digest = hashlib.sha256(f"{__version__} {_GLOBALS}".encode())
+        for folder in self._folders:
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()
+
+
+_GLOBALS = {
+    "version": __version__,
+    "columns": COLUMNS,
+    "per_sheet": PER_SHEET,
+    "tile": pictures.TILE,
+    "pitch": pictures.PITCH,
+    "gutter": pictures.GUTTER,
+}
+
+
+def _environment(folders: list[Path]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Overridden templates are read once a build; there is nothing to watch for.
+        auto_reload=False,
+    )
+    environment.globals.update(_GLOBALS, curve=curve)
+    environment.filters.update(
+        rel=relative, shape=shape_text, script=script, count=count, number=number, day=day
+    )
+    return environment
+
+
+def script(value: object) -> Markup:
+    """JSON that is safe inside a script element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    escaped = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(escaped)
+
+
+def count(value: int) -> str:
+    """A whole number with thin spaces between thousands, as typography has it."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def number(value: float) -> str:
+    """A measured number with three digits that matter."""
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return text.replace("-", "\u2212") if "e" not in text else f"{value:.1e}"
+
+
+def day(moment: str) -> str:
+    """A moment as `23 November 2026, 22:25 UTC`; anything unknown as it is."""
+    try:
+        time = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
