@@ -127,7 +127,8 @@ class ModelConfig(Settings):
     """A built-in (`efficientnet-lite0`), a keras.applications name (`VGG19`), a saved `.keras` or `.h5`
     file, or a factory `package.module:function`. Default: the model's own name in this file."""
     weights: str = "imagenet"
-    """`imagenet`, `none` (random, seeded) or a weights file. Saved models carry their own."""
+    """`imagenet`, `none` (random, seeded) or a weights file. Saved models and factories keep the weights
+    that they have unless a file is named."""
     input_size: Annotated[int | None, Field(ge=16, le=2048)] = None
     """Side of the square input for networks that want it fixed; default: the network's own."""
     preprocessing: PreprocessingField = "auto"

@@ -20,7 +20,8 @@ from generator.config_file import Problem, read_config
 from generator.engines.tasks import Engine, Picture, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
-from generator.models.zoo import known_anatomy, open_model, remember
+from generator.models.identity import known_anatomy, remember
+from generator.models.zoo import open_model
 from generator.plan import Group, Job, Plan, group, layer_problems, make_plan
 from generator.recipes import Recipe
 

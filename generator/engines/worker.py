@@ -61,7 +61,8 @@ def _picture(channel: int, rendering: Any) -> Picture:
     if not all(map(math.isfinite, values)):
         return Picture(channel, error="its activation became infinite or not a number")
     stream = io.BytesIO()
-    image = Image.fromarray(rendering.picture)
+    grey = rendering.picture.shape[-1] == 1
+    image = Image.fromarray(rendering.picture[..., 0] if grey else rendering.picture)
     image.save(stream, "PNG", compress_level=6)
     # A ReLU's channel that never rose above zero has had no say in its picture.
     dead = all(value == 0 for value in values)

@@ -81,6 +81,9 @@ class Anatomy:
 # -- reading it off a graph ------------------------------------------------------------------------
 
 
+_Shape = tuple[int | None, ...]
+
+
 @dataclass(frozen=True)
 class _Sight:
     """What a unit sees of the input: its field and the distance to its neighbour's, in input pixels."""
@@ -92,9 +95,11 @@ class _Sight:
 def read_layers(steps: list[Step]) -> tuple[Layer, ...]:
     """The layers of a network, from input to output, from the steps of its graph."""
     sights: dict[str, _Sight | None] = {}
+    shapes = {step.name: step.shape for step in steps}
     layers = []
     for step in steps:
-        sights[step.name] = sight = _sight(step, [sights[name] for name in step.inputs])
+        inputs = [sights[name] for name in step.inputs]
+        sights[step.name] = sight = _sight(step, inputs, [shapes[name] for name in step.inputs])
         layers.append(_layer(step, sight))
     return tuple(layers)
 
@@ -118,7 +123,7 @@ def _parameters(operation: Any) -> int:
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 
 
-def _sight(step: Step, inputs: list[_Sight | None]) -> _Sight | None:
+def _sight(step: Step, inputs: list[_Sight | None], shapes: list[_Shape]) -> _Sight | None:
     if not inputs:
         return _Sight(1, 1)
     known = [sight for sight in inputs if sight is not None]
@@ -128,7 +133,7 @@ def _sight(step: Step, inputs: list[_Sight | None]) -> _Sight | None:
     operation = step.operation
     kernel = _first(getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None))
     if kernel is None:
-        return widest if _keeps_place(step) else None
+        return widest if _keeps_place(step, shapes) else None
     if "Transpose" in type(operation).__name__:
         return None
     reach = (kernel - 1) * (_first(getattr(operation, "dilation_rate", None)) or 1)
@@ -140,8 +145,10 @@ def _first(value: Any) -> int | None:
     return (value[0] if isinstance(value, tuple | list) else value) if value else None
 
 
-def _keeps_place(step: Step) -> bool:
+def _keeps_place(step: Step, inputs: list[_Shape]) -> bool:
     """Whether each position of the output depends on the same position of the inputs only."""
     name = type(step.operation).__name__
-    moves = ("Upsampling", "UpSampling", "Resizing", "Permute", "Reshape", "Attention", "Transpose")
-    return not any(word in name for word in moves)
+    moves = ("UpSampling", "Resizing", "Permute", "Reshape", "Attention", "Transpose")
+    same = any(shape[:-1] == step.shape[:-1] for shape in inputs)
+    borders = ("Padding", "Cropping", "Pad")
+    return not any(word in name for word in moves) and (same or any(word in name for word in borders))

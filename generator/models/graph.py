@@ -43,7 +43,7 @@ def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace 
     """
     from keras import Input
 
-    _check(network)
+    check_graph(network)
     walk = _Walk(replace or (lambda name, operation: operation))
     source = Input(input_shape, name="input", dtype=network.inputs[0].dtype)
     walk.add(_unique(network.inputs[0]), _InputStep(), source, ())
@@ -55,7 +55,8 @@ def _unique(tensor: Any) -> str:
     return str(tensor.name)
 
 
-def _check(network: Any) -> None:
+def check_graph(network: Any) -> None:
+    """Raises ModelError for networks whose graph can't be read, or that have several inputs."""
     name = getattr(network, "name", "the model")
     if not hasattr(network, "_nodes_by_depth") and not _functional(network):
         raise ModelError(

@@ -1,32 +1,27 @@
 """From what the config says to an opened network: built-ins, keras.applications, files and factories.
 
-TensorFlow is imported only when a network is really opened; `known_anatomy` answers from the cache for
-networks that were opened before and have not changed since.
+TensorFlow is imported only when a network is really opened.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import importlib.metadata
 import inspect
-import json
+import os
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from generator.cache import Cache, write_atomically
 from generator.config import ModelConfig, is_file_name
 from generator.config import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
 from generator.models import efficientnet_lite, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
-from generator.models.graph import Step, flatten
+from generator.models.graph import check_graph, flatten
+from generator.models.identity import fingerprint
 from generator.models.preprocessing import Preprocessing
 from generator.quiet import import_tensorflow
 
@@ -67,7 +62,7 @@ def open_model(name: str, config: ModelConfig) -> Model:
         source=source,
         weights=config.weights,
         origin=opened.origin,
-        fingerprint=_fingerprint(opened.network, steps, mapping),
+        fingerprint=fingerprint(opened.network, steps, mapping),
         input_shape=tuple(opened.network.inputs[0].shape[1:]),
         preprocessing=mapping.describe(),
         parameters=int(opened.network.count_params()),
@@ -88,9 +83,9 @@ def _open(source: str, config: ModelConfig) -> _Opened:
     if source in BUILT_IN:
         return _built_in(source, config)
     if is_file_name(source):
-        return _saved(Path(source))
+        return _saved(Path(source), config.weights)
     if ":" in source:
-        return _factory(source)
+        return _factory(source, config.weights)
     return _application(source, config)
 
 
@@ -183,9 +178,7 @@ def _why_not_built(source: str, weights: str | None, error: Exception) -> str:
 
 
 def _keras_home() -> Path:
-    import keras
-
-    return Path(keras.config.keras_home()) if hasattr(keras.config, "keras_home") else Path.home() / ".keras"
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 def _one_line(error: Exception) -> str:
@@ -196,7 +189,7 @@ def _one_line(error: Exception) -> str:
 # -- saved models and factories --------------------------------------------------------------------
 
 
-def _saved(path: Path) -> _Opened:
+def _saved(path: Path, weights: str) -> _Opened:
     import keras
 
     if not path.is_file():
@@ -206,31 +199,49 @@ def _saved(path: Path) -> _Opened:
     except Exception as error:
         hint = "custom code opens through a factory, `source: package.module:function`"
         raise ModelError(f"{path}: not a readable Keras model: {_one_line(error)} ({hint})") from error
-    _check_input(network, str(path))
-    return _Opened(network, _guess_preprocessing(network), f"saved model {path.name}")
+    return _own(network, str(path), weights, f"saved model {path.name}")
 
 
-def _factory(source: str) -> _Opened:
+def _factory(source: str, weights: str) -> _Opened:
     module_name, _, function_name = source.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(f"{source}: {_one_line(error)}; a factory is `package.module:function`") from error
     _seed()
-    network = factory()
+    try:
+        network = getattr(importlib.import_module(module_name), function_name)()
+    except Exception as error:  # a user's code can fail in any way
+        reason = f"{type(error).__name__}: {_one_line(error)}"
+        raise ModelError(f"{source}: {reason}; a factory is `package.module:function`") from error
+    return _own(network, source, weights, f"made by {source}")
+
+
+def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
+    """A network of the user's own, with weights from a file if one is named; else it keeps those it has."""
     _check_input(network, source)
-    return _Opened(network, _guess_preprocessing(network), f"made by {source}")
+    if weights not in ("imagenet", "none"):
+        _load_weights(network, Path(weights))
+        origin += f", weights from {Path(weights).name}"
+    return _Opened(network, _guess_preprocessing(network), origin)
+
+
+def _load_weights(network: Any, path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file")
+    try:
+        network.load_weights(path)
+    except Exception as error:
+        raise ModelError(f"{path}: not weights for {network.name}: {_one_line(error)}") from error
 
 
 def _check_input(network: Any, source: str) -> None:
-    inputs = getattr(network, "inputs", None)
-    if not inputs:
+    if not getattr(network, "inputs", None):
         raise ModelError(
             f"{source}: gives {type(network).__name__}, not a Keras model with a known input shape"
         )
-    if len(inputs) == 1 and len(inputs[0].shape) != 4:
-        shape = tuple(inputs[0].shape)
-        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
+    check_graph(network)
+    shape = tuple(network.inputs[0].shape)
+    if len(shape) != 4 or shape[-1] not in (1, 3):
+        raise ModelError(
+            f"{source}: takes input {shape}, not pictures (n, height, width, colours) of 1 or 3 colours"
+        )
 
 
 def _guess_preprocessing(network: Any) -> Preprocessing:
@@ -252,85 +263,5 @@ def _classes(path: Path | None) -> tuple[str, ...]:
         return ()
     try:
         return tuple(path.read_text(encoding="utf-8").splitlines())
-    except OSError as error:
-        raise ModelError(f"{path}: can't read class names: {error.strerror}") from error
-
-
-# -- identity --------------------------------------------------------------------------------------
-
-_NO_PART_OF_IDENTITY = re.compile(r"initializer|regularizer|constraint|^seed$|^trainable$|^name$")
-
-
-def _fingerprint(network: Any, steps: list[Step], mapping: Preprocessing) -> str:
-    """SHA-256 (hex) of a network's graph, weights and preprocessing."""
-    digest = hashlib.sha256()
-    graph = [(step.name, type(step.operation).__name__, step.inputs, _settings(step)) for step in steps]
-    text = json.dumps([graph, mapping.scale, mapping.offset, mapping.bgr], sort_keys=True, default=_name_of)
-    digest.update(text.encode())
-    for weight in network.weights:
-        values = np.ascontiguousarray(weight.numpy())
-        digest.update(f"{values.dtype}{values.shape}".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
-
-
-def _settings(step: Step) -> dict[str, Any]:
-    config = getattr(step.operation, "get_config", dict)
-    try:
-        values: dict[str, Any] = config()
-    except NotImplementedError:
-        values = {}
-    return {key: value for key, value in values.items() if not _NO_PART_OF_IDENTITY.search(key)}
-
-
-def _name_of(value: object) -> str:
-    return getattr(value, "__name__", type(value).__name__)
-
-
-# -- what is known without opening -----------------------------------------------------------------
-
-
-def known_anatomy(name: str, config: ModelConfig, cache: Cache) -> Anatomy | None:
-    """The anatomy of a network that was opened before and has not changed since, without TensorFlow."""
-    digest = _spec_digest(name, config)
-    if digest is None:
-        return None
-    try:
-        return Anatomy.from_json(json.loads(cache.model_path(digest).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def remember(name: str, config: ModelConfig, anatomy: Anatomy, cache: Cache) -> None:
-    """Keep an anatomy for `known_anatomy`; factories, whose code may change, are not kept."""
-    digest = _spec_digest(name, config)
-    if digest is not None:
-        write_atomically(cache.model_path(digest), json.dumps(anatomy.to_json()).encode())
-
-
-def _spec_digest(name: str, config: ModelConfig) -> str | None:
-    source = config.source or name
-    if ":" in source and not is_file_name(source):
-        return None
-    files = [Path(source)] if is_file_name(source) else []
-    if source in BUILT_IN and config.weights == "imagenet":
-        files.append(efficientnet_lite.weights_path(source))
-    files += [Path(config.weights)] if config.weights not in ("imagenet", "none") else []
-    files += [config.classes] if config.classes else []
-    identity = {
-        "source": source,
-        "weights": config.weights,
-        "settings": config.model_dump(mode="json", include={"input_size", "preprocessing"}),
-        "files": [_file_digest(path) for path in files],
-        "keras": importlib.metadata.version("keras"),
-        "generator": importlib.metadata.version("pocket-microscope"),
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: can't read class names: {error}") from error
