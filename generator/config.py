@@ -137,7 +137,7 @@ class ModelConfig(Settings):
     classes: Path | None = None
     """Text file with one class name a line, for the pages."""
     layers: Annotated[list[LayerField], Field(min_length=1), BeforeValidator(_as_list)]
-    """What to render; see LayerConfig."""
+    """What to render: names, globs, `conv` or `all`, each perhaps with channels and recipes of its own."""
     channels: ChannelsField = Channels()
     """Which channels of each layer, unless the layer says otherwise: `all`, `0-15`, `[0-15, 40]`."""
     recipes: RecipeNames = ["channel"]

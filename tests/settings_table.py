@@ -1,0 +1,72 @@
+"""The tables of docs/config.md, made from the words under each setting's field.
+
+`python -m tests.settings_table` writes them into docs/config.md between their markers; test_config.py
+checks that this was done.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.recipes import Recipe
+
+PARTS = (Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe)
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "config.md"
+
+
+def words(part: type[BaseModel]) -> dict[str, str]:
+    """The docstring under each field of a part of the config, by the field's name."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), statement.target.id
+            found[statement.target.id] = " ".join(str(after.value.value).split())
+    return found
+
+
+def table(part: type[BaseModel]) -> str:
+    """A Markdown table of a part's settings: name, default, meaning."""
+    rows = [
+        f"| `{name}` | {default(part.model_fields[name])} | {text} |" for name, text in words(part).items()
+    ]
+    return "\n".join(["| setting | default | what it is |", "|---|---|---|", *rows])
+
+
+def default(field: FieldInfo) -> str:
+    """A field's default as it would stand in a config file."""
+    value: Any = field.default
+    if value is PydanticUndefined:
+        return "must be given"
+    if value is None or value in ("", {}):
+        return "–"
+    if isinstance(value, Channels):
+        return "`all`"
+    if isinstance(value, tuple | list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
+
+
+def renewed(text: str) -> str:
+    """The document with each part's table between its markers made anew."""
+    for part in PARTS:
+        marker = f"<!-- {part.__name__} -->"
+        between = re.compile(re.escape(marker) + r".*?<!-- end -->", re.DOTALL)
+        fresh = f"{marker}\n{table(part)}\n<!-- end -->"
+        text = between.sub(lambda _, fresh=fresh: fresh, text)  # type: ignore[misc]
+    return text
+
+
+if __name__ == "__main__":
+    DOCS.write_text(renewed(DOCS.read_text()))

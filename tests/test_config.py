@@ -1,0 +1,252 @@
+"""config.yaml: everything that can be wrong in it is said at once, each in one line that finds the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.config_file import read_config
+from generator.errors import ConfigError, UserError
+from generator.pipeline import load_plan
+from generator.recipes import BUILT_IN, Recipe
+
+MINIMAL = "models:\n  m:\n    layers: [a]\n"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    """What is wrong with a config, without the file's path before each line number."""
+    path = written(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        read_config(path).check()
+    assert all(line.startswith(f"{path}:") and "\n" not in line for line in caught.value.problems)
+    return [line.removeprefix(f"{path}:") for line in caught.value.problems]
+
+
+def settings(folder: Path, text: str) -> Config:
+    return read_config(written(folder, text)).check()
+
+
+def test_a_config_needs_little(tmp_path: Path) -> None:
+    config = settings(tmp_path, MINIMAL)
+    model = config.models["m"]
+    assert [layer.name for layer in model.layers] == ["a"]
+    assert (model.weights, model.channels, model.recipes) == ("imagenet", Channels(), ["channel"])
+    assert config.recipe("channel") == BUILT_IN["channel"]
+
+
+def test_all_problems_are_reported_together_each_with_its_line_and_field(tmp_path: Path) -> None:
+    text = """titel: x
+size: big
+seed: -1
+models:
+  m:
+    sorce: VGG
+    layers:
+      - name: a
+        chanels: 3
+      - b
+    recipes: [chanel]
+  n:
+    channels: 9-3
+recipes:
+  r: {base: chanel}
+  q: {stepz: 3, size: 4}
+"""
+    assert problems(tmp_path, text) == [
+        "1: titel: unknown key; did you mean `title`?",
+        "2: size: should be a whole number, not 'big'",
+        "3: seed: should be greater than or equal to 0, not -1",
+        "6: models.m.sorce: unknown key; did you mean `source`?",
+        "9: models.m.layers[0].chanels: unknown key; did you mean `channels`?",
+        "11: models.m.recipes[0]: no recipe 'chanel'; did you mean `channel`?",
+        "12: models.n.layers: is missing",
+        "13: models.n.channels: the range 9-3 ends before it starts",
+        "15: recipes.r.base: no built-in recipe 'chanel'; did you mean `channel`?",
+        "16: recipes.q.size: should be greater than or equal to 16, not 4",
+        "16: recipes.q.stepz: unknown key; did you mean `steps`?",
+    ]
+
+
+def test_what_only_the_network_shows_is_reported_with_the_rest(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    layers = "[{name: frist}, {name: second, channels: 4-99}, {nme: x}, first]"
+    path = configure(tmp_path, layers, titel="x")
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    lines = [line.removeprefix(f"{path}:") for line in caught.value.problems]
+    assert lines[0] == "3: titel: unknown key; did you mean `title`?"
+    assert set(lines[1:]) == {
+        "7: models.tiny.layers[0]: no layer 'frist' in tiny; the nearest are first, first_bn, first_relu",
+        "7: models.tiny.layers[1].channels: channels 4-99: layer 'second' has 8, 0 to 7",
+        "7: models.tiny.layers[2].name: is missing",
+        "7: models.tiny.layers[2].nme: unknown key; did you mean `name`?",
+    }
+
+
+def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> None:
+    text = "models:\n  a: {source: no.keras, layers: all}\n  b: {source: VGG91, weights: none, layers: all}\n"
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    first, second = caught.value.problems
+    assert first == f"{path}:2: models.a: {tmp_path}/no.keras: no such file"
+    assert second.startswith(f"{path}:3: models.b: no network 'VGG91'; the nearest are VGG19, VGG16,")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("title: x\n", "1: models: is missing"),
+        ("models:\n", "1: models: should be a mapping of settings, not nothing"),
+        ("models: {}\n", "1: models: should not be empty"),
+        ("models:\n  m: VGG19\n", "2: models.m: should be a mapping of settings, not 'VGG19'"),
+        ("models:\n  m: {source: VGG19}\n", "2: models.m.layers: is missing"),
+        ("models:\n  m: {layers: []}\n", "2: models.m.layers: should not be empty"),
+        (f"title: 3\n{MINIMAL}", "1: title: should be text, in quotes if need be, not 3"),
+        (f"url: ftp://x\n{MINIMAL}", "1: url: string should match pattern '^https?://\\S+$', not 'ftp://x'"),
+        (f"{MINIMAL}    channels: []\n", "4: models.m.channels: chooses no channel; write all, 7, 0-15 or"),
+        (f"{MINIMAL}    channels: 1.5\n", "4: models.m.channels: should be `all`, a number, a range such"),
+        (f"{MINIMAL}    channels: 3-\n", "4: models.m.channels: '3-' is no channel or range; write 7, 0-15"),
+        (
+            f"{MINIMAL}    preprocessing: torhc\n",
+            "4: models.m.preprocessing: should be 'auto', 'unit', 'raw'",
+        ),
+        (
+            f"{MINIMAL}    preprocessing: {{rang: [0, 1]}}\n",
+            "4: models.m.preprocessing.rang: unknown key; did",
+        ),
+        (f"{MINIMAL}    input_size: 4\n", "4: models.m.input_size: should be greater than or equal to 16"),
+        (f"{MINIMAL}recipes:\n  r:\n", "5: recipes.r: should be a mapping of settings, not nothing"),
+        (f"{MINIMAL}recipes:\n  r: {{scale: [2, 1]}}\n", "5: recipes.r.scale: should be two zooms above 0"),
+        (f"{MINIMAL}recipes:\n  r: {{objective: x}}\n", "5: recipes.r.objective: should be 'channel', 'neg"),
+    ],
+)
+def test_one_mistake_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(expected)
+
+
+def test_keys_given_twice_are_found_at_any_depth(tmp_path: Path) -> None:
+    text = "title: a\ntitle: b\nmodels:\n  m:\n    layers: [a]\n    weights: none\n    weights: x\n"
+    assert problems(tmp_path, text) == ["2: title: is given twice", "7: models.m.weights: is given twice"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("models: [a\n", ":2:", "not valid YAML"),
+        ("models:\n\tm: 1\n", ":2:", "not valid YAML"),
+        ("- a\n", ":1:", "should hold settings"),
+        ("", ":1:", "should hold settings"),
+        ("title: a\x00b\n", ":", "not valid YAML"),
+        ("title: 2024-13-45\n", ":", "not valid YAML"),
+        ("a: &a [*a]\n", ":", "not valid YAML"),
+        ("title: !!python/object/apply:os.getcwd []\n", ":1:", "not valid YAML"),
+    ],
+)
+def test_what_is_no_config_at_all_is_one_line(tmp_path: Path, text: str, line: str, word: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(UserError) as caught:
+        read_config(path)
+    assert caught.value.message.startswith(f"{path}{line}")
+    assert word in caught.value.message and "\n" not in caught.value.message
+
+
+def test_a_file_that_cant_be_read_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: no such file; `build-site init` writes one"):
+        read_config(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"title: caf\xe9\n")
+    with pytest.raises(UserError, match="can't be read as text"):
+        read_config(tmp_path / "latin.yaml")
+
+
+def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    (tmp_path / "sub").mkdir()
+    text = """cache: ../c
+output: ~/site
+templates: /t
+models:
+  m: {source: nets/m.keras, weights: w.h5, classes: names.txt, layers: all}
+  n: {source: VGG19, layers: all}
+"""
+    config = settings(tmp_path / "sub", text)
+    folder = tmp_path / "sub"
+    assert config.cache.resolve() == tmp_path / "c"
+    assert (config.output, config.templates) == (Path("/home/someone/site"), Path("/t"))
+    assert config.notes == folder / "notes.yaml"
+    m, n = config.models["m"], config.models["n"]
+    assert (m.source, m.weights, m.classes) == (
+        f"{folder}/nets/m.keras",
+        f"{folder}/w.h5",
+        folder / "names.txt",
+    )
+    assert (n.source, n.weights) == ("VGG19", "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("value", "chosen"),
+    [
+        ("all", [0, 1, 2, 3, 4]),
+        (3, [3]),
+        ("1-2", [1, 2]),
+        ("3, 0-1", [3, 0, 1]),
+        ([4, "0-1", 1], [4, 0, 1]),
+        ("2-9", [2, 3, 4]),
+    ],
+)
+def test_channels(value: object, chosen: list[int]) -> None:
+    assert Channels.parse(value).select(5) == chosen
+
+
+def test_channels_beyond_a_layer_are_named() -> None:
+    assert Channels.parse(["0-3", "2-7", 9]).beyond(5) == ["2-7", "9"]
+    assert Channels.parse("all").beyond(5) == []
+
+
+def test_recipes_build_on_a_base_and_on_the_shared_settings(tmp_path: Path) -> None:
+    text = f"""size: 64
+steps: 9
+recipes:
+  large: {{size: 320}}
+  shun: {{base: negative, steps: 7}}
+  neuron: {{seed: 5}}
+{MINIMAL}"""
+    config = settings(tmp_path, text)
+    assert config.recipe("channel").size == 64
+    assert (config.recipe("large").size, config.recipe("large").steps) == (320, 9)
+    assert (config.recipe("shun").objective, config.recipe("shun").steps) == ("negative", 7)
+    assert (config.recipe("neuron").objective, config.recipe("neuron").seed) == ("neuron", 5)
+    with pytest.raises(KeyError):
+        config.recipe("other")
+
+
+def test_settings_do_not_change(tmp_path: Path) -> None:
+    config = settings(tmp_path, MINIMAL)
+    with pytest.raises(ValidationError):
+        config.title = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("part", [Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe])
+def test_every_setting_is_described_in_the_docs(part: type[BaseModel]) -> None:
+    """docs/config.md has each setting with the words that stand under its field."""
+    from tests.settings_table import table
+
+    docs = (Path(__file__).parent.parent / "docs" / "config.md").read_text()
+    assert table(part) in docs, "docs/config.md is stale: run `python -m tests.settings_table`"
+
+
+def test_the_shipped_config_is_right() -> None:
+    config = read_config(Path(__file__).parent.parent / "config.yaml").check()
+    assert list(config.models) == ["efficientnet-lite0"]

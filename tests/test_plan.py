@@ -1,0 +1,246 @@
+"""The plan: which pictures a config asks for, in which order, and under which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import generator.plan
+from generator.cache import Cache, Record
+from generator.config_file import read_config
+from generator.errors import UserError
+from generator.models.anatomy import Anatomy, Layer
+from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
+from generator.recipes import BUILT_IN
+
+
+def layer(name: str, kind: str, channels: int, renderable: bool = True) -> Layer:
+    return Layer(name, kind, (8, 8, channels), channels, ("input",), 0, 3, 1, renderable)
+
+
+NET = Anatomy(
+    name="net",
+    source="net.keras",
+    weights="none",
+    origin="",
+    fingerprint="f" * 64,
+    input_shape=(8, 8, 3),
+    preprocessing="",
+    parameters=0,
+    layers=(
+        layer("input", "InputLayer", 3, renderable=False),
+        layer("block1_conv", "Conv2D", 4),
+        layer("block1_act", "ReLU", 4),
+        layer("block2_conv", "DepthwiseConv2D", 6),
+        layer("inner/mix", "Add", 6),
+        layer("conv", "Dense", 5),
+    ),
+)
+
+
+def plan(folder: Path, layers: str, more: str = "", anatomy: Anatomy = NET, head: str = "") -> Plan:
+    path = folder / "config.yaml"
+    path.write_text(f"{head}models:\n  net:\n    layers: {layers}\n{more}")
+    return make_plan(read_config(path).check(), {"net": anatomy})
+
+
+def names(jobs: Sequence[Job]) -> list[str]:
+    return [f"{job.layer}/{job.channel}/{job.recipe_name}" for job in jobs]
+
+
+def layers_of(made: Plan) -> list[str]:
+    return list(dict.fromkeys(job.layer for job in made.jobs))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("block1_conv", ["block1_conv"]),
+        ("block*_conv", ["block1_conv", "block2_conv"]),
+        ("inner/*", ["inner/mix"]),
+        ("all", ["block1_conv", "block1_act", "block2_conv", "inner/mix", "conv"]),
+        ("conv", ["conv"]),
+        ("input", []),
+        ("Block1_conv", []),
+    ],
+)
+def test_names_globs_and_words_for_layers(pattern: str, found: list[str]) -> None:
+    assert [layer.name for layer in matching_layers(pattern, NET)] == found
+
+
+def test_conv_means_convolutions_where_no_layer_is_named_so() -> None:
+    unnamed = replace(NET, layers=NET.layers[:-1])
+    assert [layer.name for layer in matching_layers("conv", unnamed)] == ["block1_conv", "block2_conv"]
+
+
+def test_jobs_come_by_layer_from_input_to_output_then_recipe_then_channel(tmp_path: Path) -> None:
+    made = plan(
+        tmp_path,
+        "[{name: block2_conv, channels: [4, 0-1]}, {name: block1_conv, recipes: [negative, channel], channels: 3}]",
+    )
+    assert names(made.jobs) == [
+        "block1_conv/3/channel",
+        "block1_conv/3/negative",
+        "block2_conv/0/channel",
+        "block2_conv/1/channel",
+        "block2_conv/4/channel",
+    ]
+    assert [(g.layer, g.recipe_name, len(g.jobs)) for g in group(made.jobs)] == [
+        ("block1_conv", "channel", 1),
+        ("block1_conv", "negative", 1),
+        ("block2_conv", "channel", 3),
+    ]
+
+
+def test_a_layer_named_twice_is_rendered_once(tmp_path: Path) -> None:
+    made = plan(tmp_path, "[{name: block1_conv, channels: 0-2}, {name: 'block1*', channels: 2-3}]")
+    assert names(made.jobs) == [
+        *(f"block1_conv/{channel}/channel" for channel in range(4)),
+        "block1_act/2/channel",
+        "block1_act/3/channel",
+    ]
+
+
+def test_a_layers_own_channels_and_recipes_win(tmp_path: Path) -> None:
+    made = plan(
+        tmp_path, "[block1_conv, {name: conv, channels: all}]", "    channels: 1\n    recipes: negative\n"
+    )
+    assert names(made.jobs)[:2] == ["block1_conv/1/negative", "conv/0/negative"]
+    assert len(made.jobs) == 1 + 5
+
+
+def test_keys_are_stable() -> None:
+    """A change of this key makes every user render everything again: raise RENDERER_VERSION instead."""
+    recipe = BUILT_IN["channel"]
+    again = job_key("f" * 64, "a", 1, recipe.model_copy())
+    assert job_key("f" * 64, "a", 1, recipe) == again
+    assert len(again) == 64 and set(again) <= set("0123456789abcdef")
+
+
+def test_keys_change_with_everything_that_changes_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = BUILT_IN["channel"]
+    keys = [job_key("f" * 64, "a", 1, recipe), job_key("e" * 64, "a", 1, recipe)]
+    keys += [job_key("f" * 64, "b", 1, recipe), job_key("f" * 64, "a", 2, recipe)]
+    changes = {
+        "objective": "negative",
+        "parameterization": "pixels",
+        "decorrelate": False,
+        "decay": 0.5,
+        "start": 0.02,
+        "size": 32,
+        "steps": 7,
+        "learning_rate": 0.01,
+        "pad": 1,
+        "jitter": 1,
+        "scale": (1.0, 1.0),
+        "rotate": 1.0,
+        "open_relu": False,
+        "seed": 1,
+    }
+    keys += [job_key("f" * 64, "a", 1, recipe.model_copy(update={k: v})) for k, v in changes.items()]
+    monkeypatch.setattr(generator.plan, "RENDERER_VERSION", -1)
+    keys.append(job_key("f" * 64, "a", 1, recipe))
+    assert len(set(keys)) == len(keys)
+
+
+def test_every_field_of_a_recipe_but_its_description_is_part_of_the_key() -> None:
+    recipe = BUILT_IN["channel"]
+    assert set(recipe.identity()) == set(type(recipe).model_fields) - {"description"}
+    other = recipe.model_copy(update={"description": "in other words"})
+    assert job_key("f", "a", 1, recipe) == job_key("f", "a", 1, other)
+
+
+def test_names_and_batch_are_no_part_of_the_key(tmp_path: Path) -> None:
+    before = plan(tmp_path, "conv")
+    after = plan(
+        tmp_path, "[{name: conv, recipes: mine}]", "recipes:\n  mine: {base: channel}\n", head="batch: 3\n"
+    )
+    assert before.keys == after.keys
+    assert {job.recipe_name for job in after.jobs} == {"mine"}
+
+
+def test_due_is_what_the_cache_lacks_and_each_key_once(tmp_path: Path) -> None:
+    made = plan(tmp_path, "conv", "    recipes: [channel, same]\nrecipes:\n  same: {base: channel}\n")
+    cache = Cache(tmp_path / "cache")
+    assert len(made.jobs) == 10 and len(made.due(cache)) == 5
+    job = made.jobs[2]
+    cache.put(record(job), b"picture")
+    assert job.key not in {due.key for due in made.due(cache)}
+    assert len(made.due(cache)) == 4
+
+
+def record(job: Job) -> Record:
+    return Record(
+        key=job.key,
+        model=job.model,
+        layer=job.layer,
+        channel=job.channel,
+        recipe_name=job.recipe_name,
+        recipe={},
+        fingerprint="",
+        activation=0.0,
+        trajectory=(),
+        dead=False,
+        width=1,
+        height=1,
+        seconds=0.0,
+        rendered_at="",
+        versions={},
+    )
+
+
+def test_problems_of_layers_and_channels_are_all_found(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "models:\n  net:\n    channels: 0-5\n    layers:\n      - blok1_conv\n      - input\n      - conv\n"
+        "      - {name: 'block*_conv', channels: [0, 5-7]}\n"
+    )
+    file = read_config(path)
+    assert file.config is not None
+    found = [(p.location[2:], p.message) for p in layer_problems(file.config, {"net": NET})]
+    assert found == [
+        (("layers", 0), "no layer 'blok1_conv' in net; the nearest are block1_conv, block2_conv, conv"),
+        (("layers", 1), "layer 'input' of net has no channels that can be rendered"),
+        (("channels",), "channels 0-5: layer 'conv' has 5, 0 to 4"),
+        (("layers", 3, "channels"), "channels 5-7: layer 'block1_conv' has 4, 0 to 3"),
+        (("layers", 3, "channels"), "channels 5-7: layer 'block2_conv' has 6, 0 to 5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "count"),
+    [
+        ("net", 25),
+        ("n*", 25),
+        ("net/conv", 5),
+        ("net/block*", 14),
+        ("net/conv/3", 1),
+        ("net/conv/1-3", 3),
+        ("net/inner/mix", 6),
+        ("net/inner/mix/0-1", 2),
+        ("net/block1_*/0", 2),
+    ],
+)
+def test_only_a_part(tmp_path: Path, selection: str, count: int) -> None:
+    made = plan(tmp_path, "all")
+    assert len(only(made, [selection])) == count
+
+
+def test_only_keeps_the_plans_order_and_each_job_once(tmp_path: Path) -> None:
+    made = plan(tmp_path, "all")
+    chosen = only(made, ["net/conv/3", "net/block1_conv", "net/conv/3-4"])
+    assert chosen == [job for job in made.jobs if job in set(chosen)]
+    assert len(chosen) == 4 + 2
+
+
+@pytest.mark.parametrize(
+    ("selection", "hint"),
+    [("other", "models: net"), ("net/cov", "layers of net: block1_conv"), ("net/conv/9", "layers of net")],
+)
+def test_only_of_nothing_is_the_users_mistake(tmp_path: Path, selection: str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint) as caught:
+        only(plan(tmp_path, "all"), [selection])
+    assert caught.value.message.startswith(f"--only {selection}: ")
