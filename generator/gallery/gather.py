@@ -7,18 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from generator.cache import Cache, Stamp
+from generator.gallery.cells import Cell, Shot, State, Summary
 from generator.gallery.pages import (
-    Cell,
     Family,
     LayerView,
     Member,
     ModelView,
     Note,
     RecipeView,
-    Shot,
     SiteView,
-    State,
-    Summary,
     safe_names,
 )
 from generator.models.anatomy import Anatomy, Layer

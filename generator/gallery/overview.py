@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from generator.gallery import pages, pictures
+from generator.gallery.cells import Summary
+from generator.gallery.diagram import draw
 from generator.gallery.gather import source_of
 from generator.gallery.output import Output
-from generator.gallery.pages import LayerView, ModelView, SiteView, Summary
+from generator.gallery.pages import LayerView, ModelView, SiteView
 from generator.gallery.script_data import search_data
 from generator.gallery.templating import Templates
 
@@ -42,7 +44,7 @@ def write(
     if site.url:
         page("sitemap.xml", pages.SITEMAP)
     for model in site.models:
-        page("model.html", model.path, model=model)
+        page("model.html", model.path, model=model, diagram=draw(model))
     if site.families:
         page("families.html", pages.FAMILIES)
     for family in site.families:

@@ -18,9 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
 
-from generator.cache import Record
 from generator.models.anatomy import Anatomy, Layer
 from generator.recipes import Recipe
 
@@ -37,9 +35,6 @@ STATIC = "static"
 COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
 PER_SHEET = COLUMNS * COLUMNS
-
-State = Literal["shown", "dead", "failed", "missing"]
-
 
 # -- names that are safe in files and URLs ---------------------------------------------------------
 
@@ -243,77 +238,6 @@ class SiteView:
         """Every file that the site may have, but for static files."""
         files = {*self.pages(), COMPARE, NOT_FOUND, SEARCH_DATA, SOCIAL, *([SITEMAP] if self.url else [])}
         return files.union(*(model.paths() for model in self.models))
-
-
-# -- what a layer's and a channel's page show ------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A channel by a recipe: its picture, or why there is none."""
-
-    recipe: RecipeView
-    state: State
-    path: str
-    record: Record | None = None
-    reason: str = ""
-
-    @property
-    def visible(self) -> bool:
-        """Whether there is a picture."""
-        return self.record is not None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A channel with all its shots, and its place (`index`) in the layer and on its sheets."""
-
-    layer: LayerView
-    channel: int
-    index: int
-    shots: tuple[Shot, ...]
-
-    @property
-    def path(self) -> str:
-        """Its page."""
-        return self.layer.page(self.channel)
-
-    def shot(self, recipe: RecipeView) -> Shot | None:
-        """Its shot by a recipe, if the plan has one."""
-        return next((shot for shot in self.shots if shot.recipe.name == recipe.name), None)
-
-    @property
-    def note(self) -> Note:
-        """What the user wrote on it."""
-        return self.layer.note_of.get(self.channel, _NO_NOTE)
-
-    @property
-    def label(self) -> str:
-        """What the user or the network calls it, or nothing."""
-        return self.layer.label(self.channel)
-
-
-_NO_NOTE = Note()
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A layer in numbers, and its most active channels' places for strips and collages."""
-
-    shown: int = 0
-    failed: int = 0
-    missing: int = 0
-    dead: int = 0
-    best: tuple[int, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; `Summary(**...)` reads them back but for the tuple."""
-        return {**self.__dict__, "best": list(self.best)}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Summary:
-        """A summary from what `to_json` gave."""
-        return cls(**{**values, "best": tuple(values["best"])})
 
 
 def shape_text(shape: Iterable[int | None]) -> str:

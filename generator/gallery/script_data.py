@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator.gallery.pages import Cell, LayerView, ModelView, Note, RecipeView, SiteView
+from generator.gallery.cells import Cell
+from generator.gallery.pages import LayerView, ModelView, Note, RecipeView, SiteView
 
 
 def search_data(site: SiteView) -> dict[str, Any]:

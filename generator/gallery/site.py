@@ -11,6 +11,7 @@ from pathlib import Path
 
 from generator.cache import Cache, Stamp
 from generator.gallery import overview, pages_host
+from generator.gallery.cells import Cell, Summary
 from generator.gallery.gather import (
     Gathered,
     Keys,
@@ -23,7 +24,7 @@ from generator.gallery.gather import (
 from generator.gallery.likeness import likeness_order
 from generator.gallery.notes import read_notes
 from generator.gallery.output import Output
-from generator.gallery.pages import PER_SHEET, Cell, LayerView, RecipeView, SiteView, Summary
+from generator.gallery.pages import PER_SHEET, LayerView, RecipeView, SiteView
 from generator.gallery.pictures import PICTURE_VERSION, Made, Strip, make_strips, read_tiles
 from generator.gallery.script_data import layer_data
 from generator.gallery.templating import Templates

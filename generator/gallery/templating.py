@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from generator import __version__
 from generator.errors import UserError
-from generator.gallery import pictures
+from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
 from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, relative, shape_text
 from generator.resources import templates_folder
@@ -69,6 +69,8 @@ _GLOBALS = {
     "tile": pictures.TILE,
     "pitch": pictures.PITCH,
     "gutter": pictures.GUTTER,
+    "box_thumb": diagram.THUMB,
+    "box_thumbs": diagram.THUMBS,
 }
 
 
