@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from generator.cache import Record
@@ -45,6 +46,11 @@ class Cell:
         """Its shot by a recipe, if the plan has one."""
         return next((shot for shot in self.shots if shot.recipe.name == recipe.name), None)
 
+    def visible(self, recipe: RecipeView) -> bool:
+        """Whether there is a picture of it by a recipe."""
+        shot = self.shot(recipe)
+        return shot is not None and shot.visible
+
     @property
     def note(self) -> Note:
         """What the user wrote on it."""
@@ -61,19 +67,25 @@ _NO_NOTE = Note()
 
 @dataclass(frozen=True)
 class Summary:
-    """A layer in numbers, and its most active channels' places for strips and collages."""
+    """A layer in numbers.
+
+    `best` are the places of its most active channels by its first recipe, for strips and collages; `bare`
+    the channels without a picture, by recipe's slug.
+    """
 
     shown: int = 0
     failed: int = 0
     missing: int = 0
     dead: int = 0
     best: tuple[int, ...] = ()
+    bare: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; `Summary(**...)` reads them back but for the tuple."""
-        return {**self.__dict__, "best": list(self.best)}
+        """Plain JSON values; `from_json` reads them back."""
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Summary:
-        """A summary from what `to_json` gave."""
-        return cls(**{**values, "best": tuple(values["best"])})
+        """A summary from what `to_json` gave; raises KeyError or TypeError for anything else."""
+        bare = {slug: tuple(channels) for slug, channels in values["bare"].items()}
+        return cls(**{**values, "best": tuple(values["best"]), "bare": bare})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.cache import Cache, Stamp
@@ -157,23 +157,30 @@ def _shot(
     return Shot(recipe, "missing", path)
 
 
-def summarize(cells: Iterable[Cell]) -> Summary:
+def summarize(layer: LayerView, cells: Sequence[Cell]) -> Summary:
     """A layer in numbers; its best channels are the most active ones by its first recipe."""
-    cells = list(cells)
     states = [shot.state for cell in cells for shot in cell.shots]
-    alive = [
-        (cell.shots[0].record.activation, -cell.index)
-        for cell in cells
-        if cell.shots and cell.shots[0].record and not cell.shots[0].record.dead
-    ]
-    best = sorted(alive, reverse=True)[:BEST]
     return Summary(
         shown=states.count("shown") + states.count("dead"),
         failed=states.count("failed"),
         missing=states.count("missing"),
         dead=states.count("dead"),
-        best=tuple(-place for _, place in best),
+        best=tuple(_best(layer.recipes[0], cells)),
+        bare={
+            recipe.slug: tuple(cell.channel for cell in cells if not cell.visible(recipe))
+            for recipe in layer.recipes
+        },
     )
+
+
+def _best(recipe: RecipeView, cells: Sequence[Cell]) -> list[int]:
+    shots = [(cell.index, cell.shot(recipe)) for cell in cells]
+    alive = [
+        (abs(shot.record.activation), -index)
+        for index, shot in shots
+        if shot and shot.record and not shot.record.dead
+    ]
+    return [-index for _, index in sorted(alive, reverse=True)[:BEST]]
 
 
 def source_of(*parts: object) -> str:

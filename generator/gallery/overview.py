@@ -40,7 +40,7 @@ def write(
     page("about.html", pages.ABOUT)
     page("compare.html", pages.COMPARE)
     page("404.html", pages.NOT_FOUND)
-    page("search.js", pages.SEARCH_DATA, data=search_data(site))
+    page("search.js", pages.SEARCH_DATA, data=search_data(site, summaries))
     if site.url:
         page("sitemap.xml", pages.SITEMAP)
     for model in site.models:

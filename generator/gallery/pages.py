@@ -199,6 +199,11 @@ class Member:
     channel: int
     note: Note
 
+    @property
+    def place(self) -> int:
+        """Its place in its layer and on the layer's sheets."""
+        return self.layer.channels.index(self.channel)
+
 
 @dataclass(frozen=True)
 class Family:

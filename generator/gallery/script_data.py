@@ -9,33 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator.gallery.cells import Cell
+from generator.gallery.cells import Cell, Summary
 from generator.gallery.pages import LayerView, ModelView, Note, RecipeView, SiteView
 
 
-def search_data(site: SiteView) -> dict[str, Any]:
+def search_data(site: SiteView, summaries: Mapping[str, Summary]) -> dict[str, Any]:
     """Plain JSON values; static/microscope.js reads them."""
     return {
-        "models": [_model(model) for model in site.models],
+        "models": [_model(model, summaries) for model in site.models],
         "families": [[family.tag, family.path, len(family.members)] for family in site.families],
     }
 
 
-def _model(model: ModelView) -> dict[str, Any]:
+def _model(model: ModelView, summaries: Mapping[str, Summary]) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": model.path,
         **_note(model.note),
-        "layers": [_layer(layer) for layer in model.layers],
+        "layers": [_layer(layer, summaries[layer.folder]) for layer in model.layers],
     }
 
 
-def _layer(layer: LayerView) -> dict[str, Any]:
+def _layer(layer: LayerView, summary: Summary) -> dict[str, Any]:
     return {
         "name": layer.name,
         "folder": layer.folder,
         "channels": ranges(layer.channels),
         "recipes": [[recipe.name, recipe.slug] for recipe in layer.recipes],
+        "bare": {slug: ranges(channels) for slug, channels in summary.bare.items()},
         **_note(layer.note),
         "notes": {str(channel): _note(note) for channel, note in layer.notes},
         "classes": [layer.classes[c] for c in layer.channels] if layer.classes else [],
@@ -76,6 +77,7 @@ def _recipe(layer: LayerView, recipe: RecipeView, cells: Sequence[Cell]) -> dict
     data: dict[str, Any] = {
         "name": recipe.name,
         "slug": recipe.slug,
+        "objective": recipe.recipe.objective,
         "states": "".join(LETTERS[shot.state] if shot else "m" for shot in shots),
         "activation": [_short(record.activation) if record else None for record in records],
     }

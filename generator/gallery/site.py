@@ -166,14 +166,20 @@ class _Build:
             self.templates.digest, head, layer, PICTURE_VERSION, broken, stamps_of(layer, keys, self.stamps)
         )
         files = [layer.path, *map(layer.page, layer.channels)]
-        known = self.output.summaries.get(layer.folder)
+        known = self._known_summary(layer)
         if known and all(self.output.is_current(path, source) for path in files):
             for path in files:
                 self.output.keep(path)
-            return Summary.from_json(known)
+            return known
         cells = read_cells(layer, keys, self.cache, self.broken)
         self._render_layer(layer, cells, source)
-        return summarize(cells)
+        return summarize(layer, cells)
+
+    def _known_summary(self, layer: LayerView) -> Summary | None:
+        try:
+            return Summary.from_json(self.output.summaries[layer.folder])
+        except (KeyError, TypeError, AttributeError):
+            return None
 
     def _around(self, layer: LayerView) -> list[str]:
         return [other.path if other else "" for other in _beside(layer, self.site)]
@@ -183,7 +189,7 @@ class _Build:
         before, after = _beside(layer, self.site)
         data = {"site": self.site, "model": model, "layer": layer, "cells": cells}
         script = layer_data(layer, cells, {"similarity": self._likeness(layer, cells)})
-        around = {"before": before, "after": after, "summary": summarize(cells), "script": script}
+        around = {"before": before, "after": after, "summary": summarize(layer, cells), "script": script}
         page = self.templates.page("layer.html", layer.path, **data, **around)
         self.output.write(layer.path, page, source)
         for cell in cells:
@@ -193,7 +199,7 @@ class _Build:
     def _likeness(self, layer: LayerView, cells: tuple[Cell, ...]) -> list[int]:
         """Places of cells in an order where neighbours look alike; those without a picture come last."""
         recipe = layer.recipes[0]
-        seen = [cell.index for cell in cells if cell.shots[0].recipe == recipe and cell.shots[0].visible]
+        seen = [cell.index for cell in cells if cell.visible(recipe)]
         if not seen:
             return [cell.index for cell in cells]
         sheets = [self.output.folder / layer.sheet(recipe, n) for n in range(layer.sheet_count)]
