@@ -360,8 +360,9 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
 
     settings = _model_settings(model, config, weights)
     sys.path.insert(0, str(config.resolve().parent))
+    anatomy = open_model(model, settings).anatomy
     click.echo(f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}")
-    for layer in open_model(model, settings).anatomy.layers:
+    for layer in anatomy.layers:
         if layer.renderable:
             shape = " x ".join("?" if n is None else str(n) for n in layer.shape)
             sees = f"{layer.receptive_field} px" if layer.receptive_field else "all"

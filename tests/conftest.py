@@ -94,7 +94,9 @@ def command(*args: str | Path) -> Sequence[str]:
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """The environment for a process of build-site; the network is out of its reach."""
     nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
-    return {**os.environ, "PYTHONPATH": str(ROOT), **nowhere, **(extra or {})}
+    # --debug in this process sets TensorFlow's log level for all that it starts.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **nowhere, **quiet, **(extra or {})}
 
 
 @dataclass(frozen=True)
@@ -111,4 +113,40 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., 
     """The tiny network's 14 channels, rendered once. Tests look at it and change nothing."""
     folder = tmp_path_factory.mktemp("rendered")
     config = configure(folder)
+    return Rendered(folder, config, process_run("render", config, "--jobs", "1", cwd=folder))
+
+
+BROKEN = '''
+"""A network with a channel that is not a number and a layer that can't be computed."""
+import keras
+import tensorflow as tf
+from keras import layers
+
+
+class Unlucky(layers.Layer):
+    def call(self, x):
+        tf.debugging.assert_less(tf.reduce_max(x), -1e9, message="what bad luck")
+        return x
+
+
+def build():
+    keras.utils.set_random_seed(7)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    good = layers.Conv2D(4, 3, padding="same", name="good")
+    y = good(pixels)
+    good.bias.assign([0.0, 0.0, float("nan"), 0.0])
+    return keras.Model(pixels, Unlucky(name="unlucky")(y), name="broken")
+'''
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """A run in which good/2 (no number) and unlucky/0-1 (can't be computed) fail and good's others don't."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "nets.py").write_text(BROKEN)
+    config = folder / "config.yaml"
+    config.write_text(
+        "size: 24\nsteps: 3\nbatch: 1\nmodels:\n  broken:\n    source: nets:build\n"
+        "    layers: [good, {name: unlucky, channels: 0-1}]\n"
+    )
     return Rendered(folder, config, process_run("render", config, "--jobs", "1", cwd=folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
 from generator.recipes import BUILT_IN
+from generator.render import RENDERER_VERSION
 
 
 def layer(name: str, kind: str, channels: int, renderable: bool = True) -> Layer:
@@ -79,7 +82,8 @@ def test_conv_means_convolutions_where_no_layer_is_named_so() -> None:
 def test_jobs_come_by_layer_from_input_to_output_then_recipe_then_channel(tmp_path: Path) -> None:
     made = plan(
         tmp_path,
-        "[{name: block2_conv, channels: [4, 0-1]}, {name: block1_conv, recipes: [negative, channel], channels: 3}]",
+        "[{name: block2_conv, channels: [4, 0-1]},"
+        " {name: block1_conv, recipes: [negative, channel], channels: 3}]",
     )
     assert names(made.jobs) == [
         "block1_conv/3/channel",
@@ -112,35 +116,30 @@ def test_a_layers_own_channels_and_recipes_win(tmp_path: Path) -> None:
     assert len(made.jobs) == 1 + 5
 
 
-def test_keys_are_stable() -> None:
-    """A change of this key makes every user render everything again: raise RENDERER_VERSION instead."""
+def test_a_key_is_the_hash_of_what_the_design_says() -> None:
+    """Another form of it would make every user render everything again."""
     recipe = BUILT_IN["channel"]
-    again = job_key("f" * 64, "a", 1, recipe.model_copy())
-    assert job_key("f" * 64, "a", 1, recipe) == again
-    assert len(again) == 64 and set(again) <= set("0123456789abcdef")
+    parts = {"weights": "f" * 64, "layer": "a", "channel": 1, "recipe": recipe.identity()}
+    text = json.dumps({**parts, "renderer": RENDERER_VERSION}, sort_keys=True, separators=(",", ":"))
+    assert job_key("f" * 64, "a", 1, recipe) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def another(value: object) -> object:
+    """Some other value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return (*value, 3.0) if isinstance(value, tuple) else f"other {value}"
 
 
 def test_keys_change_with_everything_that_changes_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = BUILT_IN["channel"]
     keys = [job_key("f" * 64, "a", 1, recipe), job_key("e" * 64, "a", 1, recipe)]
     keys += [job_key("f" * 64, "b", 1, recipe), job_key("f" * 64, "a", 2, recipe)]
-    changes = {
-        "objective": "negative",
-        "parameterization": "pixels",
-        "decorrelate": False,
-        "decay": 0.5,
-        "start": 0.02,
-        "size": 32,
-        "steps": 7,
-        "learning_rate": 0.01,
-        "pad": 1,
-        "jitter": 1,
-        "scale": (1.0, 1.0),
-        "rotate": 1.0,
-        "open_relu": False,
-        "seed": 1,
-    }
-    keys += [job_key("f" * 64, "a", 1, recipe.model_copy(update={k: v})) for k, v in changes.items()]
+    for field in recipe.identity():
+        changed = recipe.model_copy(update={field: another(getattr(recipe, field))})
+        keys.append(job_key("f" * 64, "a", 1, changed))
     monkeypatch.setattr(generator.plan, "RENDERER_VERSION", -1)
     keys.append(job_key("f" * 64, "a", 1, recipe))
     assert len(set(keys)) == len(keys)
@@ -202,7 +201,7 @@ def test_problems_of_layers_and_channels_are_all_found(tmp_path: Path) -> None:
     assert file.config is not None
     found = [(p.location[2:], p.message) for p in layer_problems(file.config, {"net": NET})]
     assert found == [
-        (("layers", 0), "no layer 'blok1_conv' in net; the nearest are block1_conv, block2_conv, conv"),
+        (("layers", 0), "no layer 'blok1_conv' in net; the nearest are block1_conv, block2_conv, block1_act"),
         (("layers", 1), "layer 'input' of net has no channels that can be rendered"),
         (("channels",), "channels 0-5: layer 'conv' has 5, 0 to 4"),
         (("layers", 3, "channels"), "channels 5-7: layer 'block1_conv' has 4, 0 to 3"),

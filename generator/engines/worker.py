@@ -75,8 +75,11 @@ def _versions() -> dict[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no further word"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # TensorFlow tells where the graph was built before it tells what is wrong.
+    preface = ("Graph execution error", "Detected at node", 'File "')
+    told = max((number for number, line in enumerate(lines, 1) if line.startswith(preface)), default=0)
+    return (lines[told:] or lines or ["no further word"])[0]
 
 
 # -- what a worker keeps between tasks -------------------------------------------------------------

@@ -1,0 +1,377 @@
+"""build-site as its users meet it: what it says, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from generator.cache import Cache
+from generator.config_file import read_config
+from generator.pipeline import load_plan
+from tests.conftest import ROOT, Rendered, click_run, command, environment, process_run
+
+PICTURES = 14
+
+
+@pytest.fixture
+def copy(rendered: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The config of a folder of one's own in which everything is rendered."""
+    shutil.copytree(rendered.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy" / "config.yaml"
+
+
+# -- help and looking around -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
+def test_help_names_every_command_and_exit_code(arguments: list[str]) -> None:
+    result = click_run(*arguments)
+    assert result.exit_code == 0
+    for word in ["build", "render", "html", "plan", "layers", "models", "init", "serve", "verify", "prune"]:
+        assert re.search(rf"^  {word}\b", result.output, re.MULTILINE), word
+    assert (
+        "Exit codes: 0 done, 1 some pictures failed, 2 the input is wrong, 130 interrupted." in result.output
+    )
+
+
+@pytest.mark.parametrize(
+    "option", ["--only", "--force", "--jobs", "--time-limit", "--strict", "--quiet", "--debug"]
+)
+def test_rendering_has_its_options(option: str) -> None:
+    assert option in click_run("build", "--help").output
+    assert option in click_run("render", "--help").output
+
+
+def test_version() -> None:
+    assert click_run("--version").output == "build-site, version 0.1.0\n"
+
+
+def test_models_lists_what_can_be_opened_by_name() -> None:
+    output = click_run("models").output
+    for name in ("efficientnet-lite0", "efficientnet-lite2", "VGG19", "InceptionV3", "MobileNetV3Small"):
+        assert re.search(rf"^  {name}$", output, re.MULTILINE), name
+
+
+def test_layers_lists_names_kinds_shapes_channels_and_fields(tiny_file: Path) -> None:
+    lines = click_run("layers", tiny_file).output.splitlines()
+    table = [re.split(r"\s{2,}", line) for line in lines]
+    assert table[0] == ["layer", "kind", "shape", "channels", "sees"]
+    assert ["first", "Conv2D", "32 x 32 x 6", "6", "3 px"] in table
+    assert ["second", "Conv2D", "16 x 16 x 8", "8", "5 px"] in table
+    assert ["pool", "GlobalAveragePooling2D", "8", "8", "all"] in table
+
+
+def test_layers_takes_a_name_from_the_config(copy: Path) -> None:
+    assert "32 x 32 x 6" in click_run("layers", "tiny", "--config", copy).output
+
+
+def test_layers_of_an_unknown_network_names_the_nearest() -> None:
+    result = click_run("layers", "VGG91")
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: no network 'VGG91'; the nearest are VGG19, VGG16,")
+    assert result.output.count("\n") == 1
+
+
+# -- init ------------------------------------------------------------------------------------------
+
+
+def test_init_writes_a_config_that_is_right_and_teaches(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    result = click_run("init", path)
+    assert result.exit_code == 0 and f"build-site {path}" in result.output
+    assert read_config(path).check().models
+    assert path.read_text() == (ROOT / "config.yaml").read_text()
+    assert path.read_text().count("#") >= 15
+
+
+def test_init_never_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text("mine")
+    result = click_run("init", path)
+    assert result.exit_code == 2 and "exists already" in result.output
+    assert path.read_text() == "mine"
+
+
+def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
+    result = click_run("init", tmp_path / "no" / "my.yaml")
+    assert result.exit_code == 2 and "can't be written" in result.output
+
+
+# -- the user's mistakes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["", "build", "render", "html", "plan", "verify", "prune", "serve"])
+def test_a_missing_config_is_one_line_and_exit_2(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = click_run(*words.split())
+    assert result.exit_code == 2
+    assert result.output == "Error: config.yaml: no such file; `build-site init` writes one to start from\n"
+
+
+def test_several_mistakes_are_a_line_each_and_how_many(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("titel: x\nsize: big\nmodels:\n")
+    result = click_run("render", path)
+    assert result.exit_code == 2
+    assert result.output.splitlines() == [
+        f"Error: {path}:1: titel: unknown key; did you mean `title`?",
+        f"Error: {path}:2: size: should be a whole number, not 'big'",
+        f"Error: {path}:3: models: should be a mapping of settings, not nothing",
+        "3 problems; nothing was done.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--only", "nothing"], "--only nothing: nothing in the plan has that name; models: tiny"),
+        (["--only", "tiny/fist"], "layers of tiny: first, second"),
+        (["--time-limit", "soon"], "'soon' is no duration; write 90s, 30m or 2h"),
+        (["--time-limit", "0"], "should be more than nothing"),
+        (["--jobs", "0"], "0 is not in the range"),
+        (["--sort"], "No such option"),
+    ],
+)
+def test_wrong_options_end_in_exit_2(copy: Path, options: list[str], words: str) -> None:
+    result = click_run("render", copy, *options)
+    assert result.exit_code == 2 and words in result.output
+
+
+def test_our_own_bug_is_one_line_and_debug_shows_where(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise LookupError("a bug\nof ours")
+
+    monkeypatch.setattr("generator.pipeline.load_plan", fails)
+    result = click_run("plan", copy)
+    assert result.exit_code == 1
+    assert result.output == "Error: LookupError: a bug of ours; --debug shows where\n"
+    assert isinstance(click_run("plan", copy, "--debug").exception, LookupError)
+
+
+def test_debug_shows_what_lies_behind_a_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "bad.keras").write_bytes(b"no zip")
+    short = click_run("layers", tmp_path / "bad.keras")
+    long = click_run("layers", tmp_path / "bad.keras", "--debug")
+    assert (short.exit_code, long.exit_code) == (2, 2)
+    assert short.output.count("\n") == 1 and "not a readable Keras model" in short.output
+    assert "Traceback" in long.output and long.output.endswith(short.output)
+
+
+def test_ctrl_c_before_rendering_is_130_too(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("generator.pipeline.load_plan", stopped)
+    result = click_run("plan", copy)
+    assert result.exit_code == 130 and "goes on" in result.output
+
+
+# -- rendering -------------------------------------------------------------------------------------
+
+
+def test_a_first_run_renders_everything_and_says_so(rendered: Rendered) -> None:
+    said = rendered.ran.out.splitlines()
+    assert rendered.ran.code == 0, rendered.ran.err
+    assert said[:2] == ["Opening tiny ...", f"Rendering {PICTURES} of {PICTURES} pictures in 1 processes ..."]
+    assert re.fullmatch(rf"Rendered {PICTURES} pictures in [\d.]+ s \([\d.]+ a second\)\.", said[2])
+    assert rendered.ran.err == ""
+    plan = load_plan(rendered.config)
+    cache = Cache(plan.config.cache)
+    assert cache.keys() == plan.keys and len(plan.jobs) == PICTURES
+    assert list(cache.verify()) == []
+
+
+def test_an_entry_holds_the_picture_and_what_is_known_of_it(rendered: Rendered) -> None:
+    plan = load_plan(rendered.config)
+    cache = Cache(plan.config.cache)
+    for job in plan.jobs:
+        record = cache.get(job.key)
+        assert record is not None
+        assert (record.model, record.layer, record.channel) == (job.model, job.layer, job.channel)
+        assert record.recipe == plan.recipes["channel"].identity()
+        assert len(record.trajectory) == 3 and record.seconds > 0
+        assert set(record.versions) == {"renderer", "pocket-microscope", "tensorflow", "keras", "numpy"}
+        with Image.open(cache.picture_path(job.key)) as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "RGB", (24, 24))
+
+
+def test_nothing_due_is_said_and_renders_nothing(copy: Path) -> None:
+    before = stamps(copy)
+    result = click_run("render", copy)
+    assert result.exit_code == 0
+    assert result.output == f"Nothing to render: all {PICTURES} pictures are in cache.\n"
+    assert stamps(copy) == before
+    assert click_run("render", copy, "--quiet").output == ""
+
+
+def stamps(config: Path) -> dict[str, int]:
+    """When each file of the cache's entries was last written."""
+    entries = config.parent / "cache" / "entries"
+    return {path.name: path.stat().st_mtime_ns for path in entries.glob("??/*")}
+
+
+def test_only_and_force_render_just_that_again(copy: Path) -> None:
+    before = stamps(copy)
+    result = click_run("render", copy, "--only", "tiny/first/1-2", "--force", "--jobs", "1", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    plan = load_plan(copy)
+    again = {job.key for job in plan.jobs if job.layer == "first" and job.channel in (1, 2)}
+    changed = {name for name, written in stamps(copy).items() if before[name] != written}
+    assert changed == {f"{key}.{kind}" for key in again for kind in ("png", "json")}
+
+
+def test_a_changed_recipe_concerns_only_its_pictures(copy: Path) -> None:
+    text = copy.read_text().replace("[first, second]", "[first, {name: second, recipes: [channel, long]}]")
+    copy.write_text(text + "recipes:\n  long: {steps: 4}\n")
+    lines = click_run("plan", copy).output.splitlines()
+    assert [re.sub(r"\s+", " ", line) for line in lines[:2]] == [
+        "tiny/first (channel) 0 of 6 due done",
+        "tiny/second (channel) 0 of 8 due done",
+    ]
+    assert re.match(r"tiny/second \(long\) +8 of +8 due +about [\d.]+ s", lines[2])
+    assert re.fullmatch(
+        r"In all 8 of 22 pictures are due: about [\d.]+ s, \d+ kB of cache at most\.", lines[3]
+    )
+
+
+def test_plan_says_when_it_cant_know_the_time(tmp_path: Path, configure: Callable[..., Path]) -> None:
+    lines = click_run("plan", configure(tmp_path)).output.splitlines()
+    assert lines[0] == "Opening tiny ..."
+    assert lines[1].endswith("6 of      6 due  time unknown yet")
+    assert "14 of 14 pictures are due: time unknown until a first picture is made" in lines[-1]
+
+
+def test_a_time_limit_ends_cleanly_and_says_how_to_go_on(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    config = configure(tmp_path, batch=1)
+    result = click_run("render", config, "--time-limit", "0.001s", "--jobs", "1")
+    assert result.exit_code == 0
+    assert f"are left. `build-site {config}` goes on from there." in result.output
+    left = int(re.search(r"(\d+) are left", result.output)[1])  # type: ignore[index]
+    assert len(Cache(tmp_path / "cache").keys()) == PICTURES - left < PICTURES
+
+
+def test_a_cache_in_use_is_left_alone(copy: Path) -> None:
+    from filelock import FileLock
+
+    with FileLock(copy.parent / "cache" / "render.lock"):
+        for words in (["render", str(copy), "--force"], ["prune", str(copy)]):
+            result = click_run(*words)
+            assert result.exit_code == 2 and "another build-site" in result.output
+
+
+def test_what_fails_is_named_and_the_rest_is_done(broken: Rendered) -> None:
+    assert broken.ran.code == 1, broken.ran.err
+    said = broken.ran.err.splitlines()
+    assert said[0] == "Failed: broken/good/2 (channel): its activation became infinite or not a number"
+    assert re.fullmatch(
+        r"Failed: broken/unlucky/0 \(channel\): InvalidArgumentError: .*what bad luck.*", said[1]
+    )
+    assert said[2].startswith("Failed: broken/unlucky/1 (channel): ")
+    assert said[3:] == ["Error: 3 pictures failed; their pages say why."]
+    plan = load_plan(broken.config)
+    cache = Cache(plan.config.cache)
+    done = {(job.layer, job.channel) for job in plan.jobs if job.key in cache}
+    assert done == {("good", 0), ("good", 1), ("good", 3)}
+    failures = {(job.layer, job.channel) for job in plan.jobs if cache.failure(job.key)}
+    assert failures == {("good", 2), ("unlucky", 0), ("unlucky", 1)}
+
+
+def test_strict_stops_at_the_first_failure(broken: Rendered, tmp_path: Path) -> None:
+    shutil.copy(broken.folder / "nets.py", tmp_path)
+    text = broken.config.read_text().replace("[good,", "[{name: good, channels: 2},")
+    (tmp_path / "config.yaml").write_text(text.replace("channels: 0-1", "channels: all"))
+    ran = process_run("render", "--strict", "--jobs", "1", cwd=tmp_path)
+    assert ran.code == 1
+    failed = re.search(r"Error: (\d+) pictures? failed", ran.err)
+    assert failed and 1 <= int(failed[1]) <= 3
+    assert len(load_plan(tmp_path / "config.yaml").jobs) == 5
+
+
+# -- the gallery -----------------------------------------------------------------------------------
+
+
+def test_build_site_renders_nothing_new_and_writes_the_pages(copy: Path) -> None:
+    before = stamps(copy)
+    result = click_run(copy)
+    assert result.exit_code == 0, result.output
+    index = copy.parent / "site" / "index.html"
+    assert str(index) in result.output.replace("\n", "") or "site/index.html" in result.output
+    assert index.is_file() and stamps(copy) == before
+    assert click_run("html", copy, "--quiet").output == ""
+
+
+def test_serve_shows_the_gallery_on_loopback_only(copy: Path) -> None:
+    click_run("html", copy, "--quiet")
+    server = subprocess.Popen(
+        command("serve", copy, "--port", "0"),
+        env=environment({"PYTHONUNBUFFERED": "1"}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
+        assert address
+        local = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with local.open(address[0], timeout=30) as page:
+            assert page.read() == (copy.parent / "site" / "index.html").read_bytes()
+    finally:
+        server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=30) == 0
+
+
+def test_serve_without_a_gallery_says_what_to_do(copy: Path) -> None:
+    result = click_run("serve", copy)
+    assert result.exit_code == 2 and f"`build-site {copy}` writes it" in result.output
+
+
+def test_serve_on_a_port_in_use_is_one_line(copy: Path) -> None:
+    import socket
+
+    click_run("html", copy, "--quiet")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = click_run("serve", copy, "--port", taken.getsockname()[1])
+    assert result.exit_code == 2 and "choose one with --port" in result.output
+
+
+# -- upkeep ----------------------------------------------------------------------------------------
+
+
+def test_verify_finds_what_is_broken_and_mends_it(copy: Path) -> None:
+    assert click_run("verify", copy).output == f"{PICTURES} entries are whole.\n"
+    victim = next((copy.parent / "cache").glob("entries/??/*.png"))
+    victim.write_bytes(b"\0")
+    result = click_run("verify", copy)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"Broken: {victim.stem}: its picture is not the one that was rendered",
+        f"Error: 1 of {PICTURES} entries are broken; --fix removes them.",
+    ]
+    assert click_run("verify", copy, "--fix").exit_code == 0
+    assert click_run("verify", copy).output == f"{PICTURES - 1} entries are whole.\n"
+    assert f"1 of {PICTURES} pictures are due" in click_run("plan", copy).output
+
+
+def test_prune_removes_what_the_config_no_longer_asks_for(copy: Path) -> None:
+    copy.write_text(copy.read_text().replace("[first, second]", "[first]"))
+    assert click_run("prune", copy, "--dry-run").output.startswith("Would remove 16 files, ")
+    assert len(stamps(copy)) == 2 * PICTURES
+    assert click_run("prune", copy).output.startswith("Removed 16 files, ")
+    assert len(stamps(copy)) == 12
+    assert click_run("verify", copy).output == "6 entries are whole.\n"
