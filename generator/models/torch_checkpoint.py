@@ -112,13 +112,19 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
             return _read(stream)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such weights file") from None
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise ModelError(f"{path}: refused as a torch checkpoint: {error or 'it ends too early'}") from error
+    except EOFError as error:
+        raise ModelError(f"{path}: refused as a torch checkpoint: it ends too early") from error
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path}: refused as a torch checkpoint: {error}") from error
     except Exception as error:  # a broken pickle can fail in any way
         raise ModelError(f"{path}: not a readable torch checkpoint: {error}") from error
 
 
 def _read(stream: BinaryIO) -> dict[str, NDArray[Any]]:
+    if stream.read(4) == b"PK\x03\x04":
+        hint = "save it again with torch.save(..., _use_new_zipfile_serialization=False)"
+        raise pickle.UnpicklingError(f"it is in torch's zip format; {hint}")
+    stream.seek(0)
     if _load(stream) != _MAGIC or _load(stream) != _PROTOCOL:
         raise pickle.UnpicklingError("it is not in torch's legacy format")
     if not _load(stream).get("little_endian", False):
