@@ -11,6 +11,7 @@ import inspect
 import os
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,8 @@ def _built(source: str, build: Any, options: dict[str, Any]) -> Any:
     if weights not in (None, "imagenet") and not Path(weights).is_file():
         raise ModelError(f"{weights}: no such weights file")
     try:
-        return build(**options)
+        with warnings.catch_warnings(action="ignore"):  # a line a layer, before the one that counts
+            return build(**options)
     except ModelError:
         raise
     except Exception as error:
@@ -226,7 +228,8 @@ def _load_weights(network: Any, path: Path) -> None:
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file")
     try:
-        network.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):
+            network.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: not weights for {network.name}: {_one_line(error)}") from error
 

@@ -1,0 +1,161 @@
+"""What is read off a network's graph: names, shapes, and what a unit sees, against known values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import pytest
+from keras import layers
+
+from generator.config import ModelConfig
+from generator.models.anatomy import Anatomy, Layer, read_layers
+from generator.models.graph import flatten
+from generator.models.zoo import open_model
+
+
+def read(network: Any) -> dict[str, Layer]:
+    return {layer.name: layer for layer in read_layers(flatten(network, tuple(network.inputs[0].shape[1:])))}
+
+
+def fields(network: Any) -> dict[str, int | None]:
+    return {name: layer.receptive_field for name, layer in read(network).items()}
+
+
+def chain(*steps: Any, size: int | None = 64) -> Any:
+    """A network of these layers one after the other."""
+    x = source = keras.Input((size, size, 3), name="pixels")
+    for step in steps:
+        x = step(x)
+    return keras.Model(source, x)
+
+
+def test_known_receptive_fields_of_vgg() -> None:
+    """Source: Araujo et al. 2019, Computing Receptive Fields of CNNs (VGG-16: 212 at pool5)."""
+    anatomy = open_model("VGG16", ModelConfig(layers=[{"name": "all"}], weights="none")).anatomy  # type: ignore[list-item]
+    found = {layer.name: (layer.receptive_field, layer.stride) for layer in anatomy.layers}
+    assert found["block1_conv2"] == (5, 1)
+    assert found["block3_conv3"] == (40, 4)
+    assert found["block5_conv3"] == (196, 16)
+    assert found["block5_pool"] == (212, 32)
+    assert found["fc1"] == (None, None)
+
+
+def test_known_receptive_field_of_mobilenet() -> None:
+    """Same source: MobileNet v1 has 315."""
+    anatomy = open_model("MobileNet", ModelConfig(layers=[{"name": "all"}], weights="none")).anatomy  # type: ignore[list-item]
+    assert anatomy.layer("conv_pw_13_relu").receptive_field == 315
+    assert anatomy.layer("conv_pw_13_relu").stride == 32
+
+
+@pytest.mark.parametrize(
+    ("steps", "field"),
+    [
+        ([layers.Conv2D(2, 1)], 1),
+        ([layers.Conv2D(2, 3), layers.Conv2D(2, 3)], 5),
+        ([layers.Conv2D(2, 3, strides=2), layers.Conv2D(2, 3)], 7),
+        ([layers.Conv2D(2, 3, dilation_rate=4)], 9),
+        ([layers.DepthwiseConv2D(5), layers.BatchNormalization(), layers.ReLU()], 5),
+        ([layers.SeparableConv2D(4, 3)], 3),
+        ([layers.ZeroPadding2D(2), layers.Conv2D(2, 5), layers.Cropping2D(1)], 5),
+        ([layers.MaxPooling2D(2), layers.AveragePooling2D(2)], 4),
+        ([layers.Conv2D(2, (1, 7)), layers.Conv2D(2, (7, 1))], 7),
+        ([layers.GlobalAveragePooling2D()], None),
+        ([layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(2, 1)], None),
+        ([layers.Flatten(), layers.Dense(3)], None),
+        ([layers.Reshape((32, 128, 3)), layers.Conv2D(2, 3)], None),
+        ([layers.Resizing(32, 32)], None),
+        ([layers.UpSampling2D()], None),
+        ([layers.Conv2DTranspose(2, 3)], None),
+        ([layers.Permute((2, 1, 3))], None),
+    ],
+)
+def test_receptive_fields(steps: list[Any], field: int | None) -> None:
+    *_, last = read(chain(*steps)).values()
+    assert last.receptive_field == field
+
+
+def test_a_sum_sees_what_its_widest_branch_sees() -> None:
+    source = keras.Input((16, 16, 3))
+    wide, narrow = layers.Conv2D(4, 7, padding="same")(source), layers.Conv2D(4, 3, padding="same")(source)
+    network = keras.Model(source, layers.Add(name="sum")([narrow, wide]))
+    assert fields(network)["sum"] == 7
+    assert len(read(network)["sum"].inputs) == 2
+
+
+def test_squeeze_and_excitation_sees_everything() -> None:
+    source = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, name="conv")(source)
+    gate = layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    found = fields(keras.Model(source, layers.Multiply(name="gated")([x, gate])))
+    assert (found["conv"], found["gated"]) == (3, None)
+
+
+def test_shapes_channels_and_parameters() -> None:
+    network = chain(
+        layers.Conv2D(5, 3, name="conv"), layers.Flatten(name="flat"), layers.Dense(7, name="out"), size=8
+    )
+    found = read(network)
+    assert (found["conv"].shape, found["conv"].channels, found["conv"].parameters) == ((6, 6, 5), 5, 140)
+    assert (found["out"].shape, found["out"].channels, found["out"].kind) == ((7,), 7, "Dense")
+    assert [layer.name for layer in found.values() if layer.renderable] == ["conv", "flat", "out"]
+    assert found["conv"].inputs == ("pixels",)
+
+
+def test_sizes_that_the_network_leaves_open() -> None:
+    conv = read(chain(layers.Conv2D(5, 3, name="conv"), size=None))["conv"]
+    assert conv.shape == (None, None, 5) and conv.renderable
+
+
+def nested() -> Any:
+    inner = keras.Sequential([keras.Input((None, None, 4)), layers.Conv2D(6, 3, name="conv")], name="inner")
+    return chain(layers.Conv2D(4, 3, name="conv"), inner, layers.ReLU(name="last"))
+
+
+def sequential() -> Any:
+    return keras.Sequential(
+        [keras.Input((16, 16, 3), name="pixels"), layers.Conv2D(4, 3, name="conv"), layers.ReLU(name="last")]
+    )
+
+
+def shared() -> Any:
+    conv = layers.Conv2D(3, 3, name="conv", padding="same")
+    return chain(conv, conv, layers.ReLU(name="last"))
+
+
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [
+        (nested, ["pixels", "conv", "inner/conv", "last"]),
+        (sequential, ["pixels", "conv", "last"]),
+        (shared, ["pixels", "conv", "conv:2", "last"]),
+    ],
+)
+def test_layers_inside_models_and_layers_used_again_have_names(
+    build: Callable[[], Any], names: list[str]
+) -> None:
+    found = read(build())
+    assert list(found) == names
+    assert found["last"].inputs == (names[-2],)
+
+
+def test_operations_on_tensors_are_layers_too() -> None:
+    source = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="conv")(source)
+    network = keras.Model(source, keras.ops.relu(x * 2.0 + 1.0))
+    found = list(read(network).values())
+    assert [layer.receptive_field for layer in found[1:]] == [3, 3, 3, 3]
+    assert all(layer.renderable for layer in found[1:])
+
+
+def test_an_anatomy_survives_json() -> None:
+    anatomy = open_model(
+        "x", ModelConfig(source="MobileNet", weights="none", layers=[{"name": "all"}])
+    ).anatomy  # type: ignore[list-item]
+    assert Anatomy.from_json(json.loads(json.dumps(anatomy.to_json()))) == anatomy
+    with pytest.raises(KeyError):
+        anatomy.layer("no such layer")
+    with pytest.raises((KeyError, TypeError)):
+        Anatomy.from_json({"layers": []})
