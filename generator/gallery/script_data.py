@@ -78,7 +78,7 @@ def _recipe(layer: LayerView, recipe: RecipeView, cells: Sequence[Cell]) -> dict
         "name": recipe.name,
         "slug": recipe.slug,
         "objective": recipe.recipe.objective,
-        "states": "".join(LETTERS[shot.state] if shot else "m" for shot in shots),
+        "states": "".join(LETTERS[shot.state] if shot else "n" for shot in shots),
         "activation": [_short(record.activation) if record else None for record in records],
     }
     sparsity = [record.extra.get("sparsity") if record else None for record in records]

@@ -190,8 +190,8 @@
     };
     const update = () => {
       const found = lookUp(data, input.value);
-      list.replaceChildren(...found.map((entry, n) => make("li", { id: "found-" + n, role: "option", ariaSelected: "false" },
-        make("a", { href: root + entry.href, tabIndex: -1 }, make("b", {}, entry.title), make("span", {}, entry.where), make("i", {}, entry.kind)))));
+      list.replaceChildren(...found.map((entry, n) => make("li", { id: "found-" + n, role: "option", ariaSelected: "false", "data-href": root + entry.href },
+        make("b", {}, entry.title), make("span", {}, entry.where), make("i", {}, entry.kind))));
       list.hidden = !found.length;
       hint.hidden = found.length > 0;
       if (input.value.trim() && !found.length) hint.textContent = "Nothing here has that name.";
@@ -202,12 +202,18 @@
     input.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") choose(chosen + 1);
       else if (event.key === "ArrowUp") choose(chosen - 1);
-      else if (event.key === "Enter") find("[aria-selected=true] a", list)?.click();
+      else if (event.key === "Escape") dialog.close(); // a search field would only empty itself
+      else if (event.key === "Enter") find("[aria-selected=true]", list)?.click();
       else return;
       event.preventDefault();
     });
-    // A result on the page we are on only changes the hash, or nothing: the dialog is in the way then.
-    list.addEventListener("click", () => dialog.close());
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (!option) return;
+      dialog.close();
+      if (event.ctrlKey || event.metaKey) open(option.dataset.href);
+      else location.href = option.dataset.href;
+    });
     update();
   }
 
@@ -215,7 +221,7 @@
 
   const grid = find("[data-grid]");
   const tools = find("[data-grid-tools]");
-  const STATES = { d: "dead", f: "failed", m: "not rendered" };
+  const STATES = { d: "dead", f: "failed", m: "not yet", n: "none" };
   let cells = [];
   let layer;
   let recipe;
@@ -441,7 +447,7 @@
     const list = find(".pinned", comparison);
     list.replaceChildren(...found.map((item) => pinnedFigure(item, addresses)));
     find(".none-pinned", comparison).hidden = found.length > 0;
-    find("[data-do=unpin]", comparison).hidden = !found.length;
+    find("[data-do=unpin]").hidden = !found.length;
     if (found.length) pins.save(found.map((item) => item.address));
   }
   function pinnedFigure({ one, channel, slug, name, address }, addresses) {
