@@ -1,0 +1,1 @@
+"""Measurements of Pocket Microscope beside what a user would pick instead."""

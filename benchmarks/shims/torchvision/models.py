@@ -1,0 +1,3 @@
+"""No networks: the benchmark brings its own."""
+
+__all__: list[str] = []
