@@ -313,8 +313,8 @@ def _size(count: float) -> str:
 def plan(config: Path, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
     from generator.cache import Cache
-    from generator.pipeline import Timings
     from generator.plan import group
+    from generator.timings import Timings
 
     whole = _plan(config, quiet=False)
     cache = Cache(whole.config.cache)

@@ -178,6 +178,8 @@ class Config(Settings):
     """Seed, for every recipe that doesn't set its own."""
     batch: Annotated[int | None, Field(ge=1, le=4096)] = None
     """Pictures optimised together, for speed only; default: what suits their size. Never changes them."""
+    memory: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the free memory that pictures under way may take; batches are cut down to it."""
     recipes: dict[str, RecipeConfig] = {}
     """Recipes of your own, or changes to the built-in ones."""
     models: Annotated[dict[str, ModelConfig], Field(min_length=1)]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from generator.cache import Cache, Failure, Record, write_atomically
+from generator.cache import Cache, Failure, Record
 from generator.config import Config
 from generator.config_file import Problem, read_config
 from generator.engines.tasks import Engine, Picture, Result, Task
@@ -22,11 +20,12 @@ from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember
 from generator.models.zoo import open_model
-from generator.plan import Group, Job, Plan, group, layer_problems, make_plan
+from generator.plan import Job, Plan, group, layer_problems, make_plan
 from generator.recipes import Recipe
+from generator.timings import Timings
 
-PIXELS_PER_BATCH = 8 * 160 * 160
-"""Pictures optimised at once are as many as these pixels hold: what stays in a core's cache."""
+PIXELS_PER_THREAD = 4 * 160 * 160
+"""Pictures optimised at once are as many as hold these pixels for each thread: more do not fit its cache."""
 
 
 # -- from a file to a plan -------------------------------------------------------------------------
@@ -104,12 +103,12 @@ def run(
     started = time.monotonic()
     with only_run(cache):
         timings = Timings(cache)
-        tasks = _until(_tasks(plan, jobs), started, time_limit)
+        tasks = _until(_tasks(plan, jobs, engine, timings), started, time_limit)
         wanted = {(job.model, job.layer, plan.recipes[job.recipe_name], job.channel): job for job in jobs}
         for result in engine.run(tasks):
             _store(result, wanted, plan, cache, outcome)
             progress.advance(len(result.pictures))
-            timings.add(plan, result, getattr(engine, "jobs", 1))
+            timings.add(result, engine.jobs)
             if stop_at_failure and outcome.failures:
                 engine.stop()
         timings.save()
@@ -140,24 +139,24 @@ def _until(tasks: Iterable[Task], started: float, limit: float | None) -> Iterat
         yield task
 
 
-def _tasks(plan: Plan, jobs: Iterable[Job]) -> Iterator[Task]:
+def _tasks(plan: Plan, jobs: Iterable[Job], engine: Engine, timings: Timings) -> Iterator[Task]:
     for members in group(jobs):
         recipe = plan.recipes[members.recipe_name]
-        batch = plan.config.batch or max(1, PIXELS_PER_BATCH // recipe.size**2)
-        for start in range(0, len(members.jobs), batch):
-            yield _task(plan, members, recipe, members.jobs[start : start + batch], batch)
-
-
-def _task(plan: Plan, members: Group, recipe: Recipe, jobs: Sequence[Job], batch: int) -> Task:
-    return Task(
-        model=members.model,
-        config=plan.config.models[members.model],
-        fingerprint=plan.models[members.model].fingerprint,
-        layer=members.layer,
-        recipe=recipe,
-        channels=tuple(job.channel for job in jobs),
-        batch=batch,
-    )
+        batch = plan.config.batch or max(1, PIXELS_PER_THREAD * engine.threads // recipe.size**2)
+        whole = Task(
+            model=members.model,
+            config=plan.config.models[members.model],
+            fingerprint=plan.models[members.model].fingerprint,
+            layer=members.layer,
+            recipe=recipe,
+            channels=tuple(job.channel for job in members.jobs),
+            batch=batch,
+            due=len(members.jobs),
+            memory=int(engine.memory * plan.config.memory),
+        )
+        whole = replace(whole, setup=timings.setup(whole))
+        for start in range(0, whole.due, 2 * batch):
+            yield replace(whole, channels=whole.channels[start : start + 2 * batch])
 
 
 Wanted = dict[tuple[str, str, Recipe, int], Job]
@@ -195,57 +194,5 @@ def _record(job: Job, picture: Picture, result: Result, now: str) -> Record:
         seconds=result.seconds / len(result.pictures),
         rendered_at=now,
         versions=result.versions,
+        extra={"precision": result.setup.precision, "batch": result.setup.batch},
     )
-
-
-# -- measured speed --------------------------------------------------------------------------------
-
-
-class Timings:
-    """Measured seconds per picture on this machine, by network, layer and recipe, kept in the cache."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._path = cache.timings_path
-        self._host = platform.node()
-        try:
-            self._all: dict[str, dict[str, float]] = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            self._all = {}
-        self._mine = self._all.setdefault(self._host, {})
-
-    def add(self, plan: Plan, result: Result, jobs: int) -> None:
-        """Take a result into account: `jobs` such tasks run at a time."""
-        task = result.task
-        if result.seconds > 0:
-            name = _timing_name(task.fingerprint, task.layer, task.recipe)
-            measured = result.seconds / len(result.pictures) / jobs
-            # A layer's first task includes opening and compiling; the fastest tells the steady speed.
-            self._mine[name] = min(measured, self._mine.get(name, measured))
-
-    def save(self) -> None:
-        """Write what was measured."""
-        write_atomically(self._path, json.dumps(self._all, sort_keys=True).encode())
-
-    def estimate(self, plan: Plan, members: Group) -> float | None:
-        """Seconds that a group will take, from its own or its network's measured speed; None if unknown."""
-        fingerprint = plan.models[members.model].fingerprint
-        recipe = plan.recipes[members.recipe_name]
-        own = self._mine.get(_timing_name(fingerprint, members.layer, recipe))
-        if own is not None:
-            return own * len(members.jobs)
-        kin = [
-            seconds / (steps * size**2)
-            for name, seconds in self._mine.items()
-            for print_, _, steps, size in [_parse_timing_name(name)]
-            if print_ == fingerprint
-        ]
-        return sum(kin) / len(kin) * recipe.steps * recipe.size**2 * len(members.jobs) if kin else None
-
-
-def _timing_name(fingerprint: str, layer: str, recipe: Recipe) -> str:
-    return f"{fingerprint} {recipe.steps} {recipe.size} {recipe.objective} {layer}"
-
-
-def _parse_timing_name(name: str) -> tuple[str, str, int, int]:
-    fingerprint, steps, size, _, layer = name.split(" ", 4)
-    return fingerprint, layer, int(steps), int(size)

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Objective = Literal["channel", "negative", "neuron"]
 Parameterization = Literal["fourier", "pixels"]
-
+Precision = Literal["auto", "float32", "bfloat16"]
+Ascent = Literal["normalized", "adam"]
 
 
 def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
@@ -34,24 +35,34 @@ class Recipe(BaseModel):
     """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), or raw pixels."""
     decorrelate: bool = True
     """Optimise in ImageNet's decorrelated colour space, so that colours come out natural."""
-    decay: Annotated[float, Field(ge=0, le=3)] = 1.0
+    decay: Annotated[float, Field(ge=0, le=3)] = 0.85
     """Power of the 1/f scaling of the Fourier coefficients: larger is smoother."""
     start: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Standard deviation of the starting noise, in the parameterization's own units."""
     size: Annotated[int, Field(ge=16, le=2048)] = 160
     """Width and height of the picture, in pixels."""
-    steps: Annotated[int, Field(ge=1, le=10_000)] = 128
+    steps: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Optimisation steps."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.05
-    """Adam's step size, in the parameterization's own units."""
-    pad: Annotated[int, Field(ge=0, le=256)] = 12
+    ascent: Ascent = "normalized"
+    """How a gradient becomes a step: `normalized` divides a picture's gradient by its root mean square and
+    adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps)."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.06
+    """Step size, in the parameterization's own units."""
+    cooldown: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share of the steps, at the end, over which the step size falls to a tenth, so that details settle."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of the last step that goes into the next (Adam's beta1)."""
+    pad: Annotated[int, Field(ge=0, le=256)] = 0
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
-    jitter: Annotated[int, Field(ge=0, le=256)] = 8
+    jitter: Annotated[int, Field(ge=0, le=256)] = 4
     """Largest shift per axis, in pixels, drawn anew for each picture and step."""
-    scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.9, 1.1)
+    scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.95, 1.05)
     """Smallest and largest zoom, drawn anew for each picture and step."""
-    rotate: Annotated[float, Field(ge=0, le=180)] = 10.0
+    rotate: Annotated[float, Field(ge=0, le=180)] = 5.0
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
+    precision: Precision = "auto"
+    """Number format of the network: `float32`, `bfloat16`, or `auto`, which measures long layers and takes
+    the faster on this machine (pictures differ by less than the eye sees)."""
     open_relu: bool = True
     """Let gradient through a ReLU that is off everywhere, so that no channel stays dead because its
     start was (Lucid's redirected ReLU gradient)."""
@@ -74,5 +85,18 @@ BUILT_IN: dict[str, Recipe] = {
     "neuron": Recipe(
         objective="neuron",
         description="The picture that excites the single unit at the centre of the channel.",
+    ),
+    "lucid": Recipe(
+        ascent="adam",
+        steps=512,
+        learning_rate=0.05,
+        cooldown=0.0,
+        momentum=0.9,
+        decay=1.0,
+        pad=12,
+        jitter=8,
+        scale=(0.9, 1.1),
+        rotate=10.0,
+        description="The channel's favourite by the settings of Lucid: slower, softer contrast.",
     ),
 }

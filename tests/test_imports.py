@@ -23,6 +23,7 @@ LEVELS = [
     {"render", "evidence"},
     {"engines"},
     {"plan"},
+    {"timings"},
     {"pipeline", "gallery"},
     {"progress"},
     {"cli"},

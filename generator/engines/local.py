@@ -24,7 +24,10 @@ from generator.quiet import import_tensorflow, native_messages_hidden
 
 
 def default_jobs() -> int:
-    """Worker processes that suit this machine: one per two GiB of free memory, at most one a core."""
+    """Worker processes that suit this machine: one per two GiB of free memory, at most one a core; a
+    single one where there is a graphics card, which they would have to share."""
+    if Path("/dev/nvidia0").exists():
+        return 1
     return max(1, min(cores(), _memory_available() // (2 << 30)))
 
 
@@ -47,6 +50,8 @@ class LocalEngine:
 
     def __init__(self, jobs: int | None = None) -> None:
         self.jobs = jobs or default_jobs()
+        self.threads = max(1, cores() // self.jobs)
+        self.memory = _memory_available() // self.jobs
         self._stopping = threading.Event()
         self._pool: ProcessPoolExecutor | None = None
 

@@ -11,11 +11,21 @@ from generator.recipes import Recipe
 
 
 @dataclass(frozen=True)
+class Setup:
+    """How a layer is rendered on this machine: what changes speed, and pictures by less than is seen."""
+
+    precision: str = "float32"
+    batch: int = 1
+
+
+@dataclass(frozen=True)
 class Task:
     """Channels of one layer to render together by one recipe.
 
     `fingerprint` is what planning knew of the network: a worker that opens another one refuses. At most
-    `batch` pictures are optimised at once; the task is worked off in as many rounds as that takes.
+    `batch` pictures are optimised at once, fewer if they would take more than `memory` bytes; the task is
+    worked off in as many rounds as that takes. `setup` is what was measured to be fastest; without it the
+    worker measures when the layer, of which `due` pictures are to be made, is long enough.
     """
 
     model: str
@@ -25,6 +35,9 @@ class Task:
     recipe: Recipe
     channels: tuple[int, ...]
     batch: int
+    due: int = 0
+    memory: int | None = None
+    setup: Setup | None = None
 
 
 @dataclass(frozen=True)
@@ -43,16 +56,28 @@ class Picture:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: a picture a channel, the seconds it took, and the versions that made it."""
+    """What became of a task: a picture a channel, the seconds it took, and the versions that made it.
+
+    `setup` is what it was rendered with, and `measured` says that this is known to be the fastest here.
+    """
 
     task: Task
     pictures: tuple[Picture, ...]
     seconds: float
+    setup: Setup = Setup()
+    measured: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):
-    """Where batches run."""
+    """Where batches run.
+
+    `jobs` tasks run at a time, each on `threads` cores with `memory` bytes free for it.
+    """
+
+    jobs: int
+    threads: int
+    memory: int
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Work off the tasks and yield each result as it comes, in any order."""

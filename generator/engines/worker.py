@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from generator.config import ModelConfig
-from generator.engines.tasks import Picture, Result, Task, failed
+from generator.engines.tasks import Picture, Result, Setup, Task, failed
 from generator.errors import UserError
 from generator.recipes import Recipe
 from generator.render import RENDERER_VERSION
@@ -39,21 +39,25 @@ def _halving(task: Task) -> Result:
         if task.batch == 1:
             raise
         _renderer.cache_clear()
-        return replace(_halving(replace(task, batch=task.batch // 2)), task=task)
+        half = task.batch // 2
+        setup = replace(task.setup, batch=min(task.setup.batch, half)) if task.setup else None
+        return replace(_halving(replace(task, batch=half, setup=setup)), task=task)
 
 
 def _render(task: Task) -> Result:
     started = time.perf_counter()
-    renderer = _renderer(
-        _Setting(task.model, task.config, task.fingerprint, task.layer, task.recipe, task.batch)
-    )
-    rounds = [task.channels[i : i + task.batch] for i in range(0, len(task.channels), task.batch)]
+    setting = _Setting(task.model, task.config, task.fingerprint, task.layer, task.recipe)
+    chosen, measured = _setup(setting, task)
+    renderer = _renderer(setting, chosen)
+    size = chosen.batch
+    rounds = [task.channels[i : i + size] for i in range(0, len(task.channels), size)]
     pictures = [
         _picture(channel, rendering)
         for channels in rounds
         for channel, rendering in zip(channels, renderer.render(channels), strict=True)
     ]
-    return Result(task, tuple(pictures), time.perf_counter() - started, _versions())
+    seconds = time.perf_counter() - started
+    return Result(task, tuple(pictures), seconds, chosen, measured, _versions())
 
 
 def _picture(channel: int, rendering: Any) -> Picture:
@@ -92,26 +96,67 @@ class _Setting:
     fingerprint: str
     layer: str
     recipe: Recipe
-    batch: int
 
     def __hash__(self) -> int:
-        return hash((self.model, self.fingerprint, self.layer, self.recipe, self.batch))
+        return hash((self.model, self.fingerprint, self.layer, self.recipe))
 
 
-@lru_cache(maxsize=4)
-def _renderer(setting: _Setting) -> Any:
-    from generator.models.surgery import ReluMode, cut
-    from generator.render.ascent import Renderer
+_chosen: dict[_Setting, tuple[Setup, bool]] = {}
+"""The setup of each layer that this worker met, and whether it was measured."""
 
+
+def _setup(setting: _Setting, task: Task) -> tuple[Setup, bool]:
+    """The setup that was measured before, or is measured now if the layer is long enough for it."""
+    if task.setup is not None:
+        return task.setup, True
+    if setting not in _chosen or _chosen[setting][0].batch > task.batch:
+        from generator.render.tuning import fastest
+
+        steps = task.due * task.recipe.steps
+        _chosen[setting] = fastest(_setups(setting, task), lambda setup: _renderer(setting, setup), steps)
+    return _chosen[setting]
+
+
+def _setups(setting: _Setting, task: Task) -> list[Setup]:
+    """What may be tried, the surest first."""
+    fits = task.batch if task.memory is None else max(1, task.memory // _bytes_per_picture(setting))
+    batch = min(task.batch, fits)
+    precision = task.recipe.precision
+    if precision != "auto":
+        return [Setup(precision, batch)]
+    sizes = dict.fromkeys([batch, max(1, batch // 2)])
+    return [Setup("float32", size) for size in sizes] + [Setup("bfloat16", batch)]
+
+
+@lru_cache(maxsize=16)
+def _bytes_per_picture(setting: _Setting) -> int:
+    from generator.models.surgery import bytes_per_picture, cut
+
+    return bytes_per_picture(cut(_opened(setting).network, setting.layer, _view(setting.recipe)))
+
+
+def _view(recipe: Recipe) -> int:
+    return recipe.size + 2 * recipe.pad
+
+
+def _opened(setting: _Setting) -> Any:
     model = _model(_ModelSetting(setting.model, setting.config))
     if model.anatomy.fingerprint != setting.fingerprint:
         raise UserError(f"{setting.model}: the network changed since the plan was made; run again")
-    recipe, network = setting.recipe, model.network
+    return model
+
+
+@lru_cache(maxsize=4)
+def _renderer(setting: _Setting, setup: Setup) -> Any:
+    from generator.models.surgery import ReluMode, cut
+    from generator.render.ascent import Renderer
+
+    model, recipe = _opened(setting), setting.recipe
     relu: ReluMode = "linear" if recipe.objective == "negative" else "open"
-    view = recipe.size + 2 * recipe.pad
-    ascended = cut(network, setting.layer, view, relu if recipe.open_relu else "plain")
-    measured = cut(network, setting.layer, recipe.size)
-    return Renderer(ascended, measured, model.preprocessing, recipe, setting.batch)
+    relu = relu if recipe.open_relu else "plain"
+    ascended = cut(model.network, setting.layer, _view(recipe), relu, setup.precision)
+    measured = cut(model.network, setting.layer, recipe.size)
+    return Renderer(ascended, measured, model.preprocessing, recipe, setup.batch)
 
 
 @dataclass(frozen=True)

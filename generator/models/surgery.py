@@ -6,6 +6,8 @@ last ReLU before the cut keeps its values and gets another gradient where it wou
 
 from __future__ import annotations
 
+import copy
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,20 +15,23 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import tree
 
 from generator.errors import ModelError
 from generator.models.graph import Step, flatten
+
+Swaps = dict[str, Callable[..., Any]]
 
 ReluMode = Literal["plain", "open", "linear"]
 """What becomes of the ReLUs that alone decide whether a channel is on: as they are, with a gradient where
 they are off (see OpenReLU), or left out, so that the layer's value before them is seen."""
 
 
-def cut(network: Any, layer: str, size: int, relu: ReluMode = "plain") -> Any:
+def cut(network: Any, layer: str, size: int, relu: ReluMode = "plain", precision: str = "float32") -> Any:
     """A Keras model from pixels (n, size, size, colours) to the named layer's output, BatchNorm folded.
 
-    A network that can't take pictures of that size gets them resized to its own. Raises ModelError when
-    there is no such layer.
+    A network that can't take pictures of that size gets them resized to its own. `precision` is the
+    number format that its layers compute in. Raises ModelError when there is no such layer.
     """
     colours = network.inputs[0].shape[-1]
     own = tuple(network.inputs[0].shape[1:])
@@ -39,6 +44,8 @@ def cut(network: Any, layer: str, size: int, relu: ReluMode = "plain") -> Any:
     shape = steps[0].shape
     upto = _ancestors(steps, layer)
     swaps = {**_folded(upto, layer), **_relus(upto, layer, relu)}
+    if precision != "float32":
+        swaps = _recast(upto, swaps, precision)
     final = flatten(network, shape, lambda name, operation: swaps.get(name, operation))
     found = {step.name: step.output for step in final}
     model = keras.Model(final[0].output, found[layer])
@@ -65,17 +72,24 @@ def _ancestors(steps: list[Step], layer: str) -> list[Step]:
     return [step for step in steps if step.name in wanted]
 
 
+def bytes_per_picture(model: Any) -> int:
+    """About how much memory one picture takes on its way through a cut network and back."""
+    outputs = (tensor for operation in model.operations for tensor in tree.flatten(operation.output))
+    # Activations are kept for the way back, where each has a gradient of its own size beside it.
+    return 8 * sum(math.prod(n or 1 for n in tensor.shape[1:]) for tensor in outputs)
+
+
 # -- BatchNorm -------------------------------------------------------------------------------------
 
 _FOLDABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
 
-def _folded(steps: list[Step], layer: str) -> dict[str, Callable[..., Any]]:
+def _folded(steps: list[Step], layer: str) -> Swaps:
     """Replacements that fold each BatchNorm into the layer before it, where only it reads that layer."""
     by_name = {step.name: step for step in steps}
     readers = Counter(name for step in steps for name in step.inputs)
     uses = Counter(id(step.operation) for step in steps)
-    swaps: dict[str, Callable[..., Any]] = {}
+    swaps: Swaps = {}
     for step in steps:
         if type(step.operation) is not keras.layers.BatchNormalization or len(step.inputs) != 1:
             continue
@@ -103,16 +117,16 @@ def _can_fold(operation: Any, norm: Step) -> bool:
 
 def _fold(before: Step, norm: Any) -> Any:
     operation = before.operation
-    kernel = np.asarray(operation.kernel)
-    bias = np.asarray(operation.bias) if operation.use_bias else 0.0
-    scale = 1 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
+    kernel = operation.kernel.numpy()
+    bias = operation.bias.numpy() if operation.use_bias else 0.0
+    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     if norm.scale:
-        scale = scale * np.asarray(norm.gamma)
-    shift = np.asarray(norm.beta) if norm.center else 0.0
+        scale = scale * norm.gamma.numpy()
+    shift = norm.beta.numpy() if norm.center else 0.0
     # A depthwise kernel's outputs are its last two axes, (in, multiplier), taken together.
     depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
     folded = kernel * (scale.reshape(kernel.shape[2:]) if depthwise else scale)
-    return _rebuilt(operation, folded, (bias - np.asarray(norm.moving_mean)) * scale + shift)
+    return _rebuilt(operation, folded, (bias - norm.moving_mean.numpy()) * scale + shift)
 
 
 def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = None) -> Any:
@@ -123,6 +137,41 @@ def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = No
     layer.set_weights([kernel, bias])
     layer.trainable = False
     return layer
+
+
+def _outputs(operation: Any, kernel: Any) -> int:
+    depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
+    return int(np.prod(kernel.shape[2:] if depthwise else kernel.shape[-1:]))
+
+
+# -- precision -------------------------------------------------------------------------------------
+
+
+def _recast(steps: list[Step], swaps: Swaps, precision: str) -> Swaps:
+    """Replacements that compute in `precision`, for what is replaced already and for what is not."""
+    recast: dict[int, Any] = {}
+    whole: Swaps = {}
+    for step in steps:
+        operation = swaps.get(step.name, step.operation)
+        # A layer that is used twice stays one layer.
+        whole[step.name] = recast.setdefault(id(operation), _in_precision(operation, precision))
+    return whole
+
+
+def _in_precision(operation: Any, precision: str) -> Any:
+    if isinstance(operation, _Unfused):
+        return operation.in_precision(precision)
+    if not isinstance(operation, keras.layers.Layer) or isinstance(operation, keras.layers.InputLayer):
+        return operation
+    try:
+        layer = type(operation).from_config({**operation.get_config(), "dtype": precision})
+        if operation.built and operation.weights:
+            layer.build_from_config(operation.get_build_config())
+            layer.set_weights([weight.numpy() for weight in operation.weights])
+        return layer
+    except (TypeError, ValueError, NotImplementedError):
+        # A layer of the user's own that can't be made again computes as it was made to.
+        return operation
 
 
 # -- ReLU ------------------------------------------------------------------------------------------
@@ -153,12 +202,12 @@ class OpenReLU(keras.layers.Layer):  # type: ignore[misc]
         return opened(x)
 
 
-def _relus(steps: list[Step], layer: str, mode: ReluMode) -> dict[str, Callable[..., Any]]:
+def _relus(steps: list[Step], layer: str, mode: ReluMode) -> Swaps:
     """Replacements for the ReLUs between the layer and the operations that last mixed channels."""
     if mode == "plain":
         return {}
     by_name = {step.name: step for step in steps}
-    swaps: dict[str, Callable[..., Any]] = {}
+    swaps: Swaps = {}
     queue, seen = [layer], set()
     while queue:
         step = by_name[queue.pop()]
@@ -202,9 +251,17 @@ class _Unfused:
     """A layer whose own activation is taken out and replaced by an open ReLU, or by nothing."""
 
     def __init__(self, operation: Any, mode: ReluMode) -> None:
-        bias = operation.bias if operation.use_bias else np.zeros(operation.kernel.shape[-1], "float32")
-        self._layer = _rebuilt(operation, np.asarray(operation.kernel), np.asarray(bias), "linear")
+        kernel = operation.kernel.numpy()
+        bias = operation.bias.numpy() if operation.use_bias else np.zeros(_outputs(operation, kernel))
+        self._layer = _rebuilt(operation, kernel, bias, "linear")
         self._relu = OpenReLU() if mode == "open" else _hand_on
+
+    def in_precision(self, precision: str) -> Any:
+        """The same, computing in another precision."""
+        other = copy.copy(self)
+        other._layer = _in_precision(self._layer, precision)
+        other._relu = _in_precision(self._relu, precision)
+        return other
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._relu(self._layer(*args, **kwargs))

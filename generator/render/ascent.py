@@ -67,6 +67,18 @@ class Renderer:
         )
         self._finish = tf.function(self._one_finish, autograph=False)
 
+    @property
+    def batch(self) -> int:
+        """Pictures that one step advances."""
+        return self._batch
+
+    def rehearse(self, steps: int) -> None:
+        """Take steps for their time only: on channel 0, from grey, leaving nothing behind that is read."""
+        wanted = tf.zeros((self._batch,), tf.int32)
+        draws = tf.zeros((self._batch, DRAWS))
+        for _ in range(steps):
+            self._step(wanted, draws, tf.constant(0.0), tf.constant(1.0)).numpy()
+
     def render(self, channels: Sequence[int], on_step: OnStep | None = None) -> list[Rendering]:
         """Pictures of up to `batch` channels. `on_step(done)` is called after each step.
 
@@ -98,7 +110,7 @@ class Renderer:
         points = np.linspace(0, recipe.steps - 1, min(TRAJECTORY_POINTS, recipe.steps)).round().astype(int)
         kept = []
         for step in range(recipe.steps):
-            rate = tf.constant(learning_rate(recipe, step), tf.float32)
+            rate = tf.constant(step_size(recipe, step), tf.float32)
             value = self._step(wanted, draws[step], rate, tf.constant(step + 1.0))
             if step in points:
                 kept.append(value)
@@ -115,18 +127,31 @@ class Renderer:
             reached = activation(output, channels, recipe.objective)
             objective = sign(recipe) * tf.reduce_sum(reached)
         uphill = tape.gradient(objective, self._parameters)
-        self._adam(uphill, rate, step)
+        climb = self._adam if recipe.ascent == "adam" else self._normalized
+        climb(uphill, rate, step)
         return reached
+
+    def _normalized(self, uphill: tf.Tensor, rate: tf.Tensor, _: tf.Tensor) -> None:
+        """Momentum on the gradient over its root mean square, picture by picture.
+
+        In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
+        steps on coefficients that hardly matter (benchmarks/RESULTS.md).
+        """
+        axes = list(range(1, len(uphill.shape)))
+        rms = tf.sqrt(tf.reduce_mean(uphill * uphill, axis=axes, keepdims=True))
+        keep = self._recipe.momentum
+        move = keep * self._moments[0] + (1 - keep) * tf.math.divide_no_nan(uphill, rms)
+        self._parameters.assign_add(rate * self._moments[0].assign(move))
 
     def _adam(self, uphill: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> None:
         tf.raw_ops.ResourceApplyAdam(
             var=self._parameters.handle,
             m=self._moments[0].handle,
             v=self._moments[1].handle,
-            beta1_power=0.9**step,
+            beta1_power=self._recipe.momentum**step,
             beta2_power=0.999**step,
             lr=rate,
-            beta1=0.9,
+            beta1=self._recipe.momentum,
             beta2=0.999,
             epsilon=1e-8,
             grad=-uphill,
@@ -138,6 +163,13 @@ class Renderer:
         return pictures, activation(output, channels, self._recipe.objective)
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Adam's step size at a step."""
-    return recipe.learning_rate
+COLDEST = 0.1
+"""The share of the step size that is left at the end of the cooldown."""
+
+
+def step_size(recipe: Recipe, step: int) -> float:
+    """The step size at a step (from 0): the recipe's, then falling linearly over its cooldown."""
+    left = 1 - step / recipe.steps
+    if left >= recipe.cooldown:
+        return recipe.learning_rate
+    return recipe.learning_rate * (COLDEST + (1 - COLDEST) * left / recipe.cooldown)

@@ -13,7 +13,7 @@ def activation(output: tf.Tensor, channels: tf.Tensor, objective: str) -> tf.Ten
     `output` is (n, height, width, features) or (n, features), `channels` (n,) integers. For `channel` and
     `negative` the mean over positions, for `neuron` the unit at the centre.
     """
-    chosen = tf.gather(output, channels, axis=-1, batch_dims=1)
+    chosen = tf.gather(tf.cast(output, tf.float32), channels, axis=-1, batch_dims=1)
     if len(output.shape) == 2:
         return chosen
     if objective == "neuron":
