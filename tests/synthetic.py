@@ -179,6 +179,7 @@ def rich_plan(folder: Path, **settings: Any) -> Plan:
     """A filled plan of two networks with notes, several recipes, and dead, failed and missing pictures."""
     chain = anatomy([layer("deep", 130, "input")], name="chain")
     plan = plan_of(folder, {"Branch Net": branching(), "chain": chain}, MODELS, **settings)
+    folder.mkdir(exist_ok=True)
     (folder / "notes.yaml").write_text(NOTES, encoding="utf-8")
     stem = [job for job in plan.jobs if job.layer == "stem"]
     fill(plan, set(plan.jobs) - set(stem[1:3]), dead=stem[4:5])

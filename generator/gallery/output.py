@@ -68,7 +68,7 @@ class Output:
         Raises UserError when one of them is there already and not ours.
         """
         claimed = set(planned)
-        foreign = sorted((claimed & self._disk.keys()) - self._ours)
+        foreign = sorted(path for path in claimed if self.is_foreign(path))
         if foreign:
             raise UserError(
                 f"{self.folder / foreign[0]}: would be overwritten, but Pocket Microscope did not write it; "
@@ -76,6 +76,10 @@ class Output:
             )
         if not claimed <= self._ours:
             self._write_manifest(self._ours | claimed)
+
+    def is_foreign(self, path: str) -> bool:
+        """Whether there is such a file and it is not ours."""
+        return path in self._disk and path not in self._ours
 
     def is_current(self, path: str, source: str) -> bool:
         """Whether a file is there as last written, and was made from the same."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -150,14 +150,6 @@ class LayerView:
         own = self.note_of[channel].label if channel in self.note_of else ""
         return own or (self.classes[channel] if channel < len(self.classes) else "")
 
-    def paths(self) -> Iterator[str]:
-        """Every file that the layer may have."""
-        yield self.path
-        yield from map(self.page, self.channels)
-        for recipe in self.recipes:
-            yield from (self.picture(recipe, channel) for channel in self.channels)
-            yield from (self.sheet(recipe, number) for number in range(self.sheet_count))
-
 
 @dataclass(frozen=True)
 class ModelView:
@@ -183,12 +175,6 @@ class ModelView:
     def channel_count(self) -> int:
         """How many channels have pages."""
         return sum(len(layer.channels) for layer in self.layers)
-
-    def paths(self) -> Iterator[str]:
-        """Every file that the model may have."""
-        yield from (self.path, self.collage)
-        for layer in self.layers:
-            yield from layer.paths()
 
 
 @dataclass(frozen=True)
@@ -239,10 +225,9 @@ class SiteView:
                 own += [layer.path, *map(layer.page, layer.channels)]
         return own
 
-    def paths(self) -> set[str]:
-        """Every file that the site may have, but for static files."""
-        files = {*self.pages(), COMPARE, NOT_FOUND, SEARCH_DATA, SOCIAL, *([SITEMAP] if self.url else [])}
-        return files.union(*(model.paths() for model in self.models))
+    def documents(self) -> set[str]:
+        """Every file that is rendered from a template."""
+        return {*self.pages(), COMPARE, NOT_FOUND, SEARCH_DATA, *([SITEMAP] if self.url else [])}
 
 
 def shape_text(shape: Iterable[int | None]) -> str:

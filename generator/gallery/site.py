@@ -5,7 +5,7 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from generator.gallery.gather import (
 from generator.gallery.likeness import likeness_order
 from generator.gallery.notes import read_notes
 from generator.gallery.output import Output
-from generator.gallery.pages import PER_SHEET, LayerView, RecipeView, SiteView
+from generator.gallery.pages import PER_SHEET, SOCIAL, LayerView, RecipeView, SiteView
 from generator.gallery.pictures import PICTURE_VERSION, Made, Strip, make_strips, read_tiles
 from generator.gallery.script_data import layer_data
 from generator.gallery.templating import Templates
@@ -82,9 +82,11 @@ class _Build:
         return self.gathered.site
 
     def run(self) -> None:
-        static = dict(self.templates.static()) | pages_host.needed_files()
-        self.output.begin(self.site.paths() | static.keys())
-        self._draw_pictures()
+        static = dict(self.templates.static()) | self._needed_files()
+        sheets = list(self._sheets())
+        pictures = {path for sheet in sheets for path, _ in sheet.files()}
+        self.output.begin(self.site.documents() | pictures | static.keys() | self._boards(pictures))
+        self._draw_pictures(sheets)
         for layer in self.site.layers:
             self.summaries[layer.folder] = self._write_layer(layer)
         overview.write(self.site, self.summaries, self._sources(), self.output, self.templates)
@@ -110,18 +112,33 @@ class _Build:
             warnings=tuple(warnings),
         )
 
+    def _needed_files(self) -> dict[str, bytes]:
+        """What the host needs and the user has not put there already."""
+        needed = pages_host.needed_files()
+        return {path: data for path, data in needed.items() if not self.output.is_foreign(path)}
+
     # -- pictures ----------------------------------------------------------------------------------
 
-    def _draw_pictures(self) -> None:
-        due = {}
+    def _sheets(self) -> Iterator[_Sheet]:
         for layer in self.site.layers:
             for recipe in layer.recipes:
-                for sheet in _sheets(layer, recipe, self.gathered.keys[layer.folder], self.stamps):
-                    if all(self.output.is_current(*file) for file in sheet.files()):
-                        for path, _ in sheet.files():
-                            self.output.keep(path)
-                    else:
-                        due[self._strip(sheet)] = sheet
+                yield from _sheets(layer, recipe, self.gathered.keys[layer.folder], self.stamps)
+
+    def _boards(self, pictures: Collection[str]) -> set[str]:
+        """The collages there will be: a model has one if it has any picture."""
+        drawn = {"/".join(path.split("/")[:2]) for path in pictures}
+        return {model.collage for model in self.site.models if model.folder in drawn} | (
+            {SOCIAL} if drawn else set()
+        )
+
+    def _draw_pictures(self, sheets: Iterable[_Sheet]) -> None:
+        due = {}
+        for sheet in sheets:
+            if all(self.output.is_current(*file) for file in sheet.files()):
+                for path, _ in sheet.files():
+                    self.output.keep(path)
+            else:
+                due[self._strip(sheet)] = sheet
         for made in make_strips(list(due)):
             self._note_made(made, due[made.strip])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
@@ -37,10 +38,8 @@ class Templates:
         """
         try:
             text = self._environment.get_template(template).render(page=path, **data)
-        except TemplateSyntaxError as error:
-            raise UserError(f"{error.filename}:{error.lineno}: {error.message}") from error
         except TemplateError as error:
-            raise UserError(f"template {template}: {error.message}") from error
+            raise UserError(f"{_place(error, template)}: {error.message}") from error
         return text.encode()
 
     def static(self) -> Iterator[tuple[str, bytes]]:
@@ -60,6 +59,14 @@ class Templates:
             for file in sorted(path for path in folder.rglob("*") if path.is_file()):
                 digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()
+
+
+def _place(error: TemplateError, template: str) -> str:
+    """The file and line of a template's error: the innermost place of the traceback that is a template."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.endswith(".py")]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else f"template {template}"
 
 
 _GLOBALS = {

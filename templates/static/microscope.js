@@ -410,7 +410,7 @@
       if (left && right) for (const [name, value] of [["left", left], ["right", right]]) form.elements[name].value = value;
       else showPinned(layers);
       showLayers(layers, left, right);
-      find(".pinned", comparison).hidden = Boolean(left && right);
+      for (const part of all(".pinned, .none-pinned", comparison)) part.hidden ||= Boolean(left && right);
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -446,6 +446,7 @@
     const found = addresses.map((address) => parse(address, layers)).filter(Boolean);
     const list = find(".pinned", comparison);
     list.replaceChildren(...found.map((item) => pinnedFigure(item, addresses)));
+    list.hidden = false;
     find(".none-pinned", comparison).hidden = found.length > 0;
     find("[data-do=unpin]").hidden = !found.length;
     if (found.length) pins.save(found.map((item) => item.address));

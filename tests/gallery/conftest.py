@@ -1,0 +1,40 @@
+"""Galleries of synthetic pictures, built through the one public door: build_site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generator.cache import Cache
+from generator.gallery.site import SiteReport, build_site
+from generator.plan import Plan
+from tests.synthetic import rich_plan
+
+
+def build(plan: Plan) -> SiteReport:
+    """The gallery of a plan, from the plan's own cache."""
+    return build_site(plan, Cache(plan.config.cache))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file in a folder by its relative path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def moments_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """When each file was written, and as which file."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
+    """A gallery with everything in it, with an address of its own. Tests only look at it."""
+    folder = tmp_path_factory.mktemp("rich")
+    return build(rich_plan(folder, url="https://example.org/microscope/"))

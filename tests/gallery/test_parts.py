@@ -1,0 +1,331 @@
+"""The gallery's parts: names, notes, the graph's drawing, likeness, curves, themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generator.errors import UserError
+from generator.gallery.curve import HEIGHT, WIDTH, curve
+from generator.gallery.diagram import Diagram, draw, shorten
+from generator.gallery.gather import gather
+from generator.gallery.likeness import likeness_order
+from generator.gallery.notes import read_notes
+from generator.gallery.pages import Note, relative, safe_names
+from generator.gallery.pictures import PITCH, Strip, make_strips, read_tiles
+from generator.gallery.templating import count, number, script
+from generator.models.anatomy import Anatomy
+from tests.gallery.conftest import build, files_of
+from tests.synthetic import anatomy, branching, fill, layer, plan_of, png, rich_plan, texture
+
+# -- names and links -------------------------------------------------------------------------------
+
+AWKWARD = [
+    *(
+        "../../etc",
+        "a/b",
+        "a\\b",
+        "a:b",
+        "a b",
+        "a~b",
+        "~",
+        "-x",
+        "?",
+        "#",
+        "%2e",
+        "ä",
+        "模型",
+        "",
+        "x" * 300,
+    ),
+    *("CON", "con.txt", "aux", "nul", "lpt1", "COM9.x", "x.", "x ", ".", "..", ".git"),
+    *("index", "Index.html", "page.HTML", "a.webp"),
+]
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    names = ["efficientnet-lite0", "VGG19", "block5c_add", "Conv2d_1a_3x3", "mixed4.conv", "_private", "17"]
+    assert safe_names(names) == {name: name for name in names}
+
+
+def test_awkward_names_become_safe_and_stay_apart() -> None:
+    safe = safe_names(AWKWARD)
+    assert len({name.casefold() for name in safe.values()}) == len(AWKWARD)
+    for name in safe.values():
+        assert 0 < len(name) <= 64
+        assert all(letter.isascii() and (letter.isalnum() or letter in "._~-") for letter in name)
+        assert not name.endswith(".") and not name.startswith(".")
+        assert not name.lower().endswith((".html", ".webp"))
+
+
+def test_reserved_and_dotted_names_never_appear_bare() -> None:
+    for name in AWKWARD:
+        assert safe_names([name])[name] != name
+
+
+def test_names_that_differ_in_case_only_stay_apart() -> None:
+    safe = safe_names(["Conv", "conv", "CONV", "other"])
+    assert len({name.casefold() for name in safe.values()}) == 4
+    assert safe["other"] == "other"
+
+
+def test_a_name_can_not_be_chosen_to_meet_another() -> None:
+    taken = safe_names(["a/b"])["a/b"]
+    assert len(set(safe_names(["a/b", taken]).values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "link"),
+    [
+        ("index.html", "index.html", "index.html"),
+        ("index.html", "a/b/c.html", "../../index.html"),
+        ("a/b/d.html", "a/b/c.html", "d.html"),
+        ("a/x/d.html", "a/b/c.html", "../x/d.html"),
+        ("a/b/c/d.html", "a/b/c.html", "c/d.html"),
+        ("", "a/b.html", "../"),
+        ("", "b.html", ""),
+    ],
+)
+def test_links_are_relative(path: str, page: str, link: str) -> None:
+    assert relative(path, page) == link
+
+
+def test_awkward_models_and_layers_make_a_whole_gallery(tmp_path: Path) -> None:
+    names = ["a/b", "A/b", "con", "..", "index.html", "ü"]
+    network = anatomy([layer(name, 2, "input") for name in names], name="n")
+    plan = plan_of(
+        tmp_path, {"CON": network, "con": network}, {n: {"layers": ["all"]} for n in ("CON", "con")}
+    )
+    fill(plan)
+    report = build(plan)
+    pages = [name for name in files_of(report.output) if name.endswith("/1.html")]
+    assert len({page.casefold() for page in pages}) == 2 * len(names)
+    assert report.shown == 2 * 2 * len(names)
+
+
+# -- notes -----------------------------------------------------------------------------------------
+
+
+def noted(folder: Path, text: str) -> tuple[dict[str, Note], list[str]]:
+    plan = plan_of(folder, {"net": branching()}, {"net": {"layers": ["stem", "block/Add:2"]}})
+    (folder / "notes.yaml").write_text(text, encoding="utf-8")
+    return read_notes(folder / "notes.yaml", plan)
+
+
+def test_notes_have_labels_texts_and_tags(tmp_path: Path) -> None:
+    notes, warnings = noted(
+        tmp_path,
+        "net/stem/3: {label: curve, text: 'two\n lines', tags: [a, b, a]}\n"
+        "net/block/Add:2/1: bare label\nnet/stem: {tags: one}\n",
+    )
+    assert warnings == []
+    assert notes["net/stem/3"] == Note("curve", "two lines", ("a", "b"))
+    assert notes["net/block/Add:2/1"] == Note("bare label")
+    assert notes["net/stem"] == Note(tags=("one",))
+
+
+def test_notes_on_nothing_are_warned_about(tmp_path: Path) -> None:
+    notes, warnings = noted(
+        tmp_path, "net/steam/3: x\nnet/stem/99: x\nnet/stem/1: {lable: x}\nnet/stem/2: [x]\n"
+    )
+    assert set(notes) == {"net/stem/1", "net/stem/2"}
+    assert [warning.partition("notes.yaml: ")[2] for warning in warnings] == [
+        "net/steam/3: nothing in the gallery has that address; is it in net/stem?",
+        "net/stem/99: nothing in the gallery has that address; is it in net/stem?",
+        "net/stem/1: unknown key 'lable'; known are label, text, tags",
+        "net/stem/2: should be a label or a mapping of label, text, tags",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", r"notes\.yaml:1: not valid YAML"), ("- a\n", "should hold notes such as")]
+)
+def test_broken_notes_end_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        noted(tmp_path, text)
+
+
+def test_no_notes_are_fine_but_a_missing_file_of_another_name_is_told(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"net": branching()}, {"net": {"layers": ["stem"]}})
+    assert read_notes(tmp_path / "notes.yaml", plan) == ({}, [])
+    assert "no such file" in read_notes(tmp_path / "mine.yaml", plan)[1][0]
+
+
+def test_families_gather_what_shares_a_tag(tmp_path: Path) -> None:
+    output = build(rich_plan(tmp_path)).output
+    family = (output / "families" / f"{safe_names(['curve detectors'])['curve detectors']}.html").read_text(
+        "utf-8"
+    )
+    assert "stem 3" in family and "stem 5" in family and "mixed 7" not in family
+    assert "Arcs open to the right &amp; &lt;upwards&gt;." in family
+
+
+# -- the graph -------------------------------------------------------------------------------------
+
+
+def drawing(network: Anatomy, *layers: str) -> Diagram:
+    plan = plan_of(Path("/nowhere"), {"net": network}, {"net": {"layers": list(layers)}})
+    return draw(gather(plan, {}).site.models[0])
+
+
+def boxes_of(diagram: Diagram) -> dict[str, tuple[float, float]]:
+    return {box.layers[0].name: (box.x, box.y) for box in diagram.boxes}
+
+
+def test_branches_stand_beside_each_other_and_runs_share_a_box() -> None:
+    diagram = drawing(branching(), "stem", "mixed")
+    places = boxes_of(diagram)
+    assert set(places) == {"input", "stem", "left_conv", "right", "mixed", "block/Add:2", "pool"}
+    assert places["left_conv"][1] == places["right"][1]
+    assert abs(places["left_conv"][0] - places["right"][0]) > 150
+    assert places["stem"][1] < places["right"][1] < places["mixed"][1] < places["block/Add:2"][1]
+    assert "left · 3 layers" in [box.text for box in diagram.boxes]
+    assert len(diagram.paths) == 8
+
+
+def test_no_two_boxes_overlap_and_all_are_in_the_picture() -> None:
+    """Four inception-like modules, each with branches of different lengths and a skip connection."""
+    layers = [layer("stem", 8, "input")]
+    for module in range(4):
+        before = layers[-1].name
+        ends = [before]
+        for branch in range(5):
+            above = before
+            for step in range(branch):
+                # Shown layers keep their own boxes, so that branches differ in length.
+                layers.append(layer(f"m{module}b{branch}s{step}", 8, above))
+                above = layers[-1].name
+            ends.append(above)
+        layers.append(layer(f"m{module}", 8, *dict.fromkeys(ends), kind="Concatenate"))
+    diagram = drawing(anatomy(layers), "all")
+    frames = []
+    for box in diagram.boxes:
+        width, height = box.size
+        assert box.left >= 0 and box.left + width <= diagram.width
+        assert box.y >= 0 and box.y + height <= diagram.height
+        frames.append((box.left, box.y, box.left + width, box.y + height))
+    for number_, (left, top, right, bottom) in enumerate(frames):
+        for other in frames[number_ + 1 :]:
+            apart = right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+            assert apart, (frames[number_], other)
+
+
+def test_a_chain_is_a_straight_line() -> None:
+    layers = [layer(f"conv{n}", 8, f"conv{n - 1}" if n else "input") for n in range(30)]
+    diagram = drawing(anatomy(layers), "all")
+    assert len({round(box.x) for box in diagram.boxes}) == 1
+    assert len(drawing(anatomy(layers), "conv29").boxes) == 3
+
+
+def test_long_names_keep_both_ends() -> None:
+    assert shorten("short", 10) == "short"
+    assert shorten("a_very_long_layer_name_17", 12) == "a_very…me_17"
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def test_sheets_hold_their_thumbnails_in_order(tmp_path: Path) -> None:
+    sources = []
+    for place in range(10):
+        sources.append(tmp_path / f"{place}.png")
+        sources[-1].write_bytes(png(np.full((48, 48, 3), place * 20, np.uint8)))
+    pictures = tuple((source, tmp_path / f"{source.stem}.webp") for source in sources)
+    (made,) = make_strips([Strip(tmp_path / "sheet.webp", (*pictures, (None, None)))])
+    assert made.changed and len(made.written) == 10 and made.unreadable == ()
+    with Image.open(tmp_path / "sheet.webp") as sheet:
+        assert sheet.size == (8 * PITCH, 2 * PITCH)
+    tiles = read_tiles([tmp_path / "sheet.webp"], range(10))
+    assert np.allclose(tiles.mean(axis=(1, 2, 3)), np.arange(10) * 20, atol=3)
+
+
+def test_many_sheets_in_several_processes_are_the_same_as_in_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
+    strips = [
+        Strip(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),)) for n in range(7)
+    ]
+    assert [made.strip for made in make_strips(strips)] == strips
+    assert len({(tmp_path / f"sheet-{n}.webp").read_bytes() for n in range(7)}) == 1
+    assert not any(made.changed or made.written for made in make_strips(strips[:3]))
+
+
+def test_neighbours_in_the_order_of_likeness_look_alike() -> None:
+    """Red, green and striped pictures in a random order come out in three runs."""
+    random = np.random.default_rng(0)
+    kinds = random.permutation(np.repeat([0, 1, 2], 12))
+    tiles = random.integers(0, 60, (36, 128, 128, 3), np.uint8)
+    tiles[kinds == 0, ..., 0] += 150
+    tiles[kinds == 1, ..., 1] += 150
+    tiles[kinds == 2, :, ::8] += 150
+    order = likeness_order(tiles)
+    assert sorted(order) == list(range(36))
+    seen = kinds[order]
+    assert int((seen[1:] != seen[:-1]).sum()) == 2
+
+
+# -- small things ----------------------------------------------------------------------------------
+
+
+def test_a_curve_fills_its_box_and_marks_zero() -> None:
+    plot = curve([-1.0, 0.0, 3.0])
+    assert plot is not None
+    assert plot.points == f"0,{HEIGHT} {WIDTH // 2},{HEIGHT * 0.75:g} {WIDTH},0"
+    assert plot.zero == HEIGHT * 0.75
+    assert curve([2.0, 2.0]) is not None
+    assert curve([1.0]) is None
+
+
+def test_numbers_are_written_for_people() -> None:
+    values = (0.12345, -3.21987, 12345.6, 1e-7)
+    assert [number(value) for value in values] == ["0.123", "−3.22", "12346", "1.0e-07"]
+    assert count(1234567) == "1\u202f234\u202f567"
+
+
+def test_data_can_not_end_a_script() -> None:
+    assert "</script>" not in script({"a": "</script><b>"})
+
+
+# -- themes ----------------------------------------------------------------------------------------
+
+
+def test_a_theme_replaces_templates_and_static_files(tmp_path: Path) -> None:
+    theme = tmp_path / "theme"
+    (theme / "partials").mkdir(parents=True)
+    (theme / "static").mkdir()
+    (theme / "about.html").write_text(
+        '{% extends "base.html" %}{% block main %}<h1>By {{ site.title }}</h1>{% endblock %}'
+    )
+    (theme / "static" / "microscope.css").write_text("body { color: red }")
+    (theme / "static" / "logo.svg").write_text("<svg/>")
+    plan = rich_plan(tmp_path, templates=theme, title="Me")
+    first = build(plan)
+    assert "<h1>By Me</h1>" in (first.output / "about.html").read_text("utf-8")
+    assert (first.output / "static" / "microscope.css").read_text() == "body { color: red }"
+    assert (first.output / "static" / "logo.svg").exists()
+    assert (first.output / "static" / "microscope.js").exists()
+    (theme / "static" / "logo.svg").unlink()
+    (theme / "about.html").write_text("<!doctype html><title>x</title>")
+    again = build(plan)
+    assert (again.written, again.removed) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{% if %}", r"about\.html:1: Expected an expression"),
+        ("\n{{ nonsense.more }}", r"about\.html:2: 'nonsense' is undefined"),
+    ],
+)
+def test_a_broken_theme_names_its_file_and_line(tmp_path: Path, template: str, message: str) -> None:
+    (tmp_path / "theme").mkdir()
+    (tmp_path / "theme" / "about.html").write_text(template)
+    with pytest.raises(UserError, match=message):
+        build(rich_plan(tmp_path, templates=tmp_path / "theme"))
+
+
+def test_a_missing_theme_is_the_users_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        build(rich_plan(tmp_path, templates=tmp_path / "theme"))

@@ -1,0 +1,147 @@
+"""The site as a whole: every link leads somewhere, every page is valid HTML, nothing points outside."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
+
+import html5lib
+import pytest
+from PIL import Image
+
+from generator.gallery.site import SiteReport
+from tests.gallery.conftest import files_of
+
+ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
+
+
+class _Links(HTMLParser):
+    """All addresses in a page, and all the places in it that an address may name."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+        self.names: set[str] = set()
+        self.pictures: list[dict[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.links += [(tag, values[name] or "") for name in ATTRIBUTES if name in values]
+        if values.get("id"):
+            self.names.add(str(values["id"]))
+        if tag == "img":
+            self.pictures.append(values)
+
+
+@pytest.fixture(scope="module")
+def pages(rich: SiteReport) -> dict[Path, _Links]:
+    return {path: _Links(path.read_text("utf-8")) for path in sorted(rich.output.rglob("*.html"))}
+
+
+def test_there_are_all_kinds_of_pages(rich: SiteReport, pages: dict[Path, _Links]) -> None:
+    names = {path.relative_to(rich.output).as_posix() for path in pages}
+    stem = "models/Branch-Net~004f041aa344"
+    assert {"index.html", "about.html", "compare.html", "404.html", "families/index.html"} <= names
+    assert {f"{stem}/index.html", f"{stem}/stem/index.html", f"{stem}/stem/0.html"} <= names
+    assert len(names) == 5 + 2 + 2 + 5 + (24 + 40 + 10 + 4 + 100)
+
+
+def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[Path, _Links]) -> None:
+    broken = []
+    for path, page in pages.items():
+        for _, link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme in ("https", "data") or not link:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            named = parts.fragment and target in pages and parts.fragment not in pages[target].names
+            if not target.exists() or named:
+                broken.append(f"{path.name}: {link}")
+    assert broken == []
+
+
+def test_every_file_is_reached_from_the_index(rich: SiteReport, pages: dict[Path, _Links]) -> None:
+    reached: set[Path] = set()
+    ahead = [rich.index]
+    while ahead:
+        path = ahead.pop()
+        if path not in reached:
+            reached.add(path)
+            links = pages[path].links if path in pages else []
+            ahead += [(path.parent / urlsplit(link).path).resolve() for _, link in links if "://" not in link]
+    files = {rich.output / name for name in files_of(rich.output)}
+    # Sheets of other recipes are asked for by the script; the rest are for hosts and search engines.
+    unlinked = {path.name for path in files - reached} - {
+        "404.html",
+        "search.js",
+        "sitemap.xml",
+        ".nojekyll",
+        ".pocket-microscope.json",
+        "social.jpg",
+    }
+    assert unlinked == set()
+
+
+def test_no_address_is_absolute_or_of_another_host(pages: dict[Path, _Links]) -> None:
+    for path, page in pages.items():
+        for tag, link in page.links:
+            own = link.startswith("https://example.org/microscope/")
+            assert not link.startswith("/"), f"{path}: {link}"
+            assert "://" not in link or own, f"{path}: <{tag}> {link}"
+
+
+def test_styles_and_scripts_ask_for_nothing(rich: SiteReport) -> None:
+    for name in ("static/microscope.css", "static/microscope.js"):
+        text = (rich.output / name).read_text("utf-8")
+        assert not re.search(r"https?://|@import|url\(\s*['\"]?//|fetch\(|XMLHttpRequest", text), name
+
+
+def test_every_page_is_valid_html(pages: dict[Path, _Links]) -> None:
+    for path in pages:
+        parser = html5lib.HTMLParser(strict=True)
+        parser.parse(path.read_text("utf-8"))
+
+
+def test_every_picture_is_described_and_has_its_size(pages: dict[Path, _Links]) -> None:
+    for path, page in pages.items():
+        for picture in page.pictures:
+            assert picture.get("alt"), path
+            with Image.open(path.parent / str(picture["src"])) as image:
+                assert (str(image.width), str(image.height)) == (picture["width"], picture["height"]), path
+
+
+def test_descriptions_name_model_layer_channel_and_recipe(rich: SiteReport) -> None:
+    page = (rich.output / "models/Branch-Net~004f041aa344/stem/3.html").read_text("utf-8")
+    for recipe in ("channel", "negative", "neuron"):
+        assert f'alt="Branch Net, stem, channel 3, recipe {recipe}"' in page
+
+
+def test_what_users_write_stays_text(rich: SiteReport) -> None:
+    page = (rich.output / "models/Branch-Net~004f041aa344/predictions/2.html").read_text("utf-8")
+    assert "<b>crash" not in page
+    assert "&lt;b&gt;crash helmet" in page
+    data = (rich.output / "data/search.js").read_text("utf-8")
+    assert "<b>" not in data
+
+
+def test_the_sitemap_lists_all_pages_by_their_full_address(
+    rich: SiteReport, pages: dict[Path, _Links]
+) -> None:
+    tree = ElementTree.parse(rich.output / "sitemap.xml")
+    listed = {element.text or "" for element in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
+    root = "https://example.org/microscope/"
+    expected = {root + path.relative_to(rich.output).as_posix() for path in pages}
+    expected -= {f"{root}404.html", f"{root}compare.html"}
+    assert listed == {address.replace("/microscope/index.html", "/microscope/") for address in expected}
+
+
+def test_links_have_previews_and_one_address(rich: SiteReport) -> None:
+    page = (rich.output / "about.html").read_text("utf-8")
+    assert '<link rel="canonical" href="https://example.org/microscope/about.html">' in page
+    assert '<meta property="og:image" content="https://example.org/microscope/social.jpg">' in page
+    with Image.open(rich.output / "social.jpg") as image:
+        assert image.size == (1200, 630)
