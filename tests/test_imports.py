@@ -24,6 +24,7 @@ LEVELS = [
     {"engines"},
     {"plan"},
     {"timings"},
+    {"timings"},
     {"pipeline", "gallery"},
     {"progress"},
     {"cli"},
