@@ -14,7 +14,6 @@ benchmarks/.results/trial/ and RESULTS.md stays as it is. Linux only (memory is 
 from __future__ import annotations
 
 import argparse
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.results_file import put
-from benchmarks.runs import RESULTS, TOOLS, Spec, Stored, machine, run_tool, stored
+from benchmarks.runs import RESULTS, TOOLS, Spec, Stored, command, machine, run_tool, stored
 from benchmarks.tools.common import Job
 from generator.config import Channels
 
@@ -38,9 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.results = RESULTS / "trial" if options.trial else RESULTS
     options.report = options.results / "RESULTS.md" if options.trial else HERE / "RESULTS.md"
     options.results.mkdir(parents=True, exist_ok=True)
-    if options.scaling or options.vgg19:
-        return _single(options)
-    return _compare(options)
+    try:
+        return _single(options) if options.scaling or options.vgg19 else _compare(options)
+    except subprocess.CalledProcessError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scaling", action="store_true")
     add("--upto", type=int, default=1280, metavar="N", help="with --scaling: no more channels than N")
     add("--vgg19", action="store_true")
-    add("--precision", default="float32", help="with --vgg19: of the matrix products to compare with")
+    add("--precision", nargs="+", default=["float32", "bfloat16"], help="with --vgg19: each in turn")
     return parser
 
 
@@ -68,11 +69,6 @@ def _is_trial(options: argparse.Namespace) -> bool:
         getattr(options, name) != getattr(usual, name)
         for name in ("layers", "channels", "size", "steps", "upto")
     )
-
-
-def command() -> str:
-    """How this run was started."""
-    return shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]])
 
 
 # -- the comparison --------------------------------------------------------------------------------
@@ -124,9 +120,9 @@ def _due(options: argparse.Namespace, job: Job) -> list[Spec]:
 
 def _section(tools: Sequence[Stored], job: Job) -> str:
     from benchmarks import tables
-    from benchmarks.roofline import matmul_rate
+    from benchmarks.roofline import best_matmul_rate
 
-    matmul = matmul_rate()
+    matmul = best_matmul_rate(RESULTS / "matmul.json")
     settings = f"{job.steps} steps for all" if job.steps else "each tool at its own defaults"
     found = tables.scores(tools, job.layers, job.size)
     per_channel = "\n".join(tables.channel_table(tools, found, *item) for item in job.layers.items())

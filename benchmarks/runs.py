@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,10 +114,13 @@ def stored(spec: Spec, folder: Path, wanted: Job) -> Stored | None:
     return Stored(spec, folder, report) if fits and "peak" in report else None
 
 
+def command() -> str:
+    """How this run was started."""
+    return shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]])
+
+
 def machine() -> str:
     """The processor's name and how many of its cores this process may use."""
-    import os
-
     names = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.roofline import matmul_rate, step_flops
-from benchmarks.runs import TOOLS, Stored, machine, run_tool
+from benchmarks.roofline import best_matmul_rate, step_flops
+from benchmarks.runs import RESULTS, TOOLS, command, machine, run_tool
 from benchmarks.tables import markdown
 from benchmarks.tools.common import Job
 
@@ -33,7 +34,7 @@ def scaling(results: Path, size: int, steps: int | None, upto: int) -> str:
         "peak memory",
     )
     return (
-        f"### Scaling\n\n`python -m benchmarks.peers --scaling`, {date.today()}, {machine()}; {size} px.\n\n"
+        f"### Scaling\n\n`{command()}`, {date.today()}, {machine()}; {size} px.\n\n"
         + markdown(head, rows)
         + "\n*s per picture* is without start-up; layers differ in depth, so compare the first two rows."
     )
@@ -54,29 +55,33 @@ def _case(results: Path, size: int, steps: int | None, layer: str, channels: int
     ]
 
 
-VGG_LAYER, VGG_SIZE, VGG_STEPS, VGG_PICTURES = "block4_conv1", 224, 16, 8
+VGG_LAYER, VGG_SIZE, VGG_STEPS, VGG_PICTURES = "block4_conv1", 224, 24, 16
 
 
-def vgg19(results: Path, steps: int | None, precision: str) -> str:
+def vgg19(results: Path, steps: int | None, precisions: Sequence[str]) -> str:
     """The achieved FLOP rate on VGG19 as a share of the machine's matrix products, as Markdown."""
-    layers = {VGG_LAYER: list(range(VGG_PICTURES))}
-    job = Job(VGG_SIZE, layers, "", "", "", "", 0.0, steps or VGG_STEPS, model="VGG19", model_weights="none")
-    done = run_tool(TOOLS["ours"], results / "vgg19", job)
-    best, rate = matmul_rate(precision=precision), _rate(done)
-    seconds = done.report["pictures"][0]["seconds"]
+    head = ("precision", "steps", "s per picture and step", "achieved", "matrix products", "share")
+    rows = [_vgg19_row(results, steps or VGG_STEPS, precision) for precision in precisions]
     return (
-        f"### VGG19 up to `{VGG_LAYER}`, {VGG_SIZE} px\n\n"
-        f"`python -m benchmarks.peers --vgg19`, {date.today()}, {machine()}.\n\n"
-        f"{seconds / done.report['steps']:.3f} s per picture and step ({done.report['steps']} steps, random "
-        f"weights, warm, the whole of rendering included): {rate / 1e9:.0f} GFLOP/s, which is "
-        f"{rate / best:.0%} of the machine's {best / 1e9:.0f} GFLOP/s in {precision} matrix products."
+        f"### VGG19 up to `{VGG_LAYER}`\n\n"
+        f"`{command()}`, {date.today()}, {machine()}; {VGG_SIZE} px, {VGG_PICTURES} channels, "
+        "random weights.\n\n"
+        + markdown(head, rows)
+        + "\nThe whole of rendering counts as time, start-up left out; as work only the network's forward "
+        "pass and the gradient to its input. Matrix products: the best of many, in the same precision."
     )
 
 
-def _rate(done: Stored) -> float:
-    report = done.report
-    flops = step_flops(_vgg19(report["view"])) * report["steps"]
-    return float(flops / report["pictures"][0]["seconds"])
+def _vgg19_row(results: Path, steps: int, precision: str) -> list[str]:
+    layers = {VGG_LAYER: list(range(VGG_PICTURES))}
+    model = {"model": "VGG19", "model_weights": "none", "precision": precision}
+    job = Job(VGG_SIZE, layers, "", "", "", "", 0.0, steps, **model)
+    report = run_tool(TOOLS["ours"], results / f"vgg19-{precision}", job).report
+    seconds = report["pictures"][0]["seconds"] / steps
+    rate = step_flops(_vgg19(report["view"])) / seconds
+    best = best_matmul_rate(RESULTS / "matmul.json", precision)
+    rates = (f"{value / 1e9:.0f} GFLOP/s" for value in (rate, best))
+    return [precision, str(steps), f"{seconds:.3f}", *rates, f"{rate / best:.0%}"]
 
 
 def _vgg19(size: int) -> Any:

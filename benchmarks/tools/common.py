@@ -20,8 +20,8 @@ SCALE, OFFSET = 255 / 128, -127 / 128
 @dataclass(frozen=True)
 class Job:
     """What a tool is to render: `layers` maps names to channels. Files are paths, `steps` None for the
-    tool's default, `started` the clock (time.time) when the command was given. `model` and its weights,
-    in the words of config.yaml, are for ours only."""
+    tool's default, `started` the clock (time.time) when the command was given. `model`, its weights
+    and `precision`, in the words of config.yaml, are for ours only."""
 
     size: int
     layers: dict[str, list[int]]
@@ -35,6 +35,7 @@ class Job:
     batch: int = 1
     model: str = "efficientnet-lite0"
     model_weights: str = "imagenet"
+    precision: str = "auto"
 
 
 @dataclass

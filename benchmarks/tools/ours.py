@@ -7,7 +7,6 @@ opening the network and compiling a step per layer; the second time is what a lo
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import shutil
 import sys
@@ -24,56 +23,54 @@ from generator.engines.tasks import Result, Task
 from generator.pipeline import Progress, load_plan, run
 from generator.plan import Plan
 
+Arrival = tuple[float, Result]
+"""A result and the clock (time.time) when it came."""
 
-class TwiceEngine:
-    """A LocalEngine that works off every task twice and notes when results came."""
 
-    def __init__(self, twice: bool = True) -> None:
-        self.inner, self.twice = LocalEngine(), twice
-        self.first: list[tuple[float, Result]] = []
-        self.second: list[tuple[float, Result]] = []
+class TwiceEngine(LocalEngine):
+    """A LocalEngine that works off every task again once all were handed out, and notes when results came.
 
-    @property
-    def jobs(self) -> int:
-        """Worker processes."""
-        return self.inner.jobs
+    Runs too long to be done twice are done `once`.
+    """
 
-    def stop(self) -> None:
-        """Start no further task."""
-        self.inner.stop()
+    def __init__(self, once: bool = False) -> None:
+        super().__init__()
+        self.once = once
+        self.first: list[Arrival] = []
+        self.again: list[Arrival] = []
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """The results of the first time; the second's are only noted."""
-        known = list(tasks)
-        waiting = {_name(task): 2 for task in known}
-        again = known if self.twice else []
-        for result in self.inner.run(itertools.chain(known, again)):
+        """The results of the first time; later ones are only noted."""
+        known, seen = list(tasks), set()
+        # Fewer tasks than workers are repeated until every worker has come to know them.
+        repeats = 0 if self.once else 1 if len(known) >= self.jobs else 2 * self.jobs
+        for result in super().run(known + known * repeats):
             _check(result)
-            times = self.first if waiting[_name(result.task)] == 2 else self.second
-            waiting[_name(result.task)] -= 1
-            times.append((time.time(), result))
-            if times is self.first:
+            arrival = (time.time(), result)
+            if _name(result.task) in seen:
+                self.again.append(arrival)
+            else:
+                seen.add(_name(result.task))
+                self.first.append(arrival)
                 yield result
 
     def warm_seconds(self) -> float:
         """Wall-clock seconds per picture once every worker is warm."""
-        if not self.second:
-            return self._steady(self.first)
-        if len(self.first) < self.jobs:
-            return self.second[-1][1].seconds / _count(self.second)
+        if self.once or len(self.first) < self.jobs:
+            return self._after_first_round([*self.first, *self.again])
         # From when the first worker was free for the second time: rather too long than too short.
-        return (self.second[-1][0] - self.first[-self.jobs][0]) / _count(self.second)
+        return (self.again[-1][0] - self.first[-self.jobs][0]) / _count(self.again)
 
-    def _steady(self, results: list[tuple[float, Result]]) -> float:
-        """From when every worker has finished something; for runs too long to be repeated."""
-        rest = results[self.jobs :]
+    def _after_first_round(self, arrivals: list[Arrival]) -> float:
+        """From when as many results had come as there are workers."""
+        rest = arrivals[self.jobs :]
         if not rest:
-            return results[-1][1].seconds / _count(results)
-        return (rest[-1][0] - results[self.jobs - 1][0]) / _count(rest)
+            return arrivals[-1][1].seconds / _count(arrivals)
+        return (rest[-1][0] - arrivals[self.jobs - 1][0]) / _count(rest)
 
 
-def _count(results: list[tuple[float, Result]]) -> int:
-    return sum(len(result.pictures) for _, result in results)
+def _count(arrivals: list[Arrival]) -> int:
+    return sum(len(result.pictures) for _, result in arrivals)
 
 
 def _name(task: Task) -> tuple[str, tuple[int, ...]]:
@@ -90,7 +87,7 @@ def main() -> None:
     """Run the job whose file the command line names."""
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     plan = make_plan(job)
-    engine = TwiceEngine(twice=job.variant != "once")
+    engine = TwiceEngine(once=job.variant == "once")
     run(plan, plan.jobs, engine, Progress())
     write_report(job, _report(job, plan, engine))
 
@@ -104,6 +101,8 @@ def make_plan(job: Job) -> Plan:
     ]
     model = {"weights": job.model_weights, "layers": layers}
     config: dict[str, Any] = {"size": job.size, "models": {job.model: model}}
+    if job.precision != "auto":
+        config["recipes"] = {"channel": {"precision": job.precision}}
     if job.steps:
         config["steps"] = job.steps
     path = folder / "config.yaml"
@@ -128,8 +127,9 @@ def _report(job: Job, plan: Plan, engine: TwiceEngine) -> Report:
 
 
 def _facts(engine: TwiceEngine) -> dict[str, Any]:
-    batches = sorted({result.task.batch for _, result in engine.first})
-    return {"workers": engine.jobs, "batch": batches, "versions": engine.first[0][1].versions}
+    arrivals = [*engine.first, *engine.again]
+    setups = sorted({f"{r.setup.precision} in batches of {r.setup.batch}" for _, r in arrivals})
+    return {"workers": engine.jobs, "rendered in": ", ".join(setups), "versions": arrivals[0][1].versions}
 
 
 if __name__ == "__main__":
