@@ -52,6 +52,9 @@ class Recipe(BaseModel):
     """Share of the steps, at the end, over which the step size falls to a tenth, so that details settle."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of the last step that goes into the next (Adam's beta1)."""
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share of its distance from grey that each step takes back (`normalized` only): keeps contrast natural
+    at the same activation."""
     pad: Annotated[int, Field(ge=0, le=256)] = 0
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
     jitter: Annotated[int, Field(ge=0, le=256)] = 4

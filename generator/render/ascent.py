@@ -141,7 +141,8 @@ class Renderer:
         rms = tf.sqrt(tf.reduce_mean(uphill * uphill, axis=axes, keepdims=True))
         keep = self._recipe.momentum
         move = keep * self._moments[0] + (1 - keep) * tf.math.divide_no_nan(uphill, rms)
-        self._parameters.assign_add(rate * self._moments[0].assign(move))
+        kept = (1 - self._recipe.weight_decay) * self._parameters
+        self._parameters.assign(kept + rate * self._moments[0].assign(move))
 
     def _adam(self, uphill: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> None:
         tf.raw_ops.ResourceApplyAdam(
