@@ -101,31 +101,36 @@ class _Setting:
         return hash((self.model, self.fingerprint, self.layer, self.recipe))
 
 
-_chosen: dict[_Setting, tuple[Setup, bool]] = {}
-"""The setup of each layer that this worker met, and whether it was measured."""
+_chosen: dict[tuple[_Setting, int], tuple[Setup, bool]] = {}
+"""The setup of each layer and batch that this worker met, and whether it was measured."""
 
 
 def _setup(setting: _Setting, task: Task) -> tuple[Setup, bool]:
     """The setup that was measured before, or is measured now if the layer is long enough for it."""
     if task.setup is not None:
         return task.setup, True
-    if setting not in _chosen or _chosen[setting][0].batch > task.batch:
+    batch = _batch(setting, task)
+    if (setting, batch) not in _chosen:
         from generator.render.tuning import fastest
 
         steps = task.due * task.recipe.steps
-        _chosen[setting] = fastest(_setups(setting, task), lambda setup: _renderer(setting, setup), steps)
-    return _chosen[setting]
+        setups = _setups(task.recipe, batch)
+        _chosen[setting, batch] = fastest(setups, lambda setup: _renderer(setting, setup), steps)
+    return _chosen[setting, batch]
 
 
-def _setups(setting: _Setting, task: Task) -> list[Setup]:
+def _setups(recipe: Recipe, batch: int) -> list[Setup]:
     """What may be tried, the surest first."""
-    fits = task.batch if task.memory is None else max(1, task.memory // _bytes_per_picture(setting))
-    batch = min(task.batch, fits)
-    precision = task.recipe.precision
-    if precision != "auto":
-        return [Setup(precision, batch)]
+    if recipe.precision != "auto":
+        return [Setup(recipe.precision, batch)]
     sizes = dict.fromkeys([batch, max(1, batch // 2)])
     return [Setup("float32", size) for size in sizes] + [Setup("bfloat16", batch)]
+
+
+def _batch(setting: _Setting, task: Task) -> int:
+    if task.memory is None:
+        return task.batch
+    return min(task.batch, max(1, task.memory // _bytes_per_picture(setting)))
 
 
 @lru_cache(maxsize=16)
