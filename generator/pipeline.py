@@ -155,8 +155,8 @@ def _tasks(plan: Plan, jobs: Iterable[Job], engine: Engine, timings: Timings) ->
             memory=int(engine.memory * plan.config.memory),
         )
         whole = replace(whole, setup=timings.setup(whole))
-        for start in range(0, whole.due, 2 * batch):
-            yield replace(whole, channels=whole.channels[start : start + 2 * batch])
+        for start in range(0, whole.due, batch):
+            yield replace(whole, channels=whole.channels[start : start + batch])
 
 
 Wanted = dict[tuple[str, str, Recipe, int], Job]
