@@ -191,7 +191,8 @@ class Config(Settings):
         if own is None and name not in BUILT_IN:
             raise KeyError(name)
         base = BUILT_IN[(own.base if own else "") or (name if name in BUILT_IN else "channel")]
-        shared = {f: v for f in ("size", "steps", "seed") if (v := getattr(self, f)) is not None}
+        shared = {f: getattr(self, f) for f in ("size", "steps", "seed") if f not in base.model_fields_set}
+        shared = {f: v for f, v in shared.items() if v is not None}
         changes = dict(own.model_extra or {}) if own else {}
         fields = {**base.model_dump(), "description": base.description}
         return Recipe.model_validate({**fields, **shared, **changes})
