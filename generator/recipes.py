@@ -65,7 +65,7 @@ class Recipe(BaseModel):
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
     precision: Precision = "auto"
     """Number format of the network: `float32`, `bfloat16`, or `auto`, which measures long layers and takes
-    the faster on this machine (pictures differ by less than the eye sees)."""
+    the faster on this machine. Rounding differs: deep layers' pictures come out otherwise, as good."""
     open_relu: bool = True
     """Let gradient through a ReLU that is off everywhere, so that no channel stays dead because its
     start was (Lucid's redirected ReLU gradient)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def pixels(picture: Picture) -> np.ndarray:
 
 
 def test_a_picture_does_not_depend_on_its_batch_or_order(tiny_file: Path) -> None:
+    """In a shallow network, where rounding that differs is not magnified; see the next test."""
     alone = worker.work(task(tiny_file, (0, 1, 2, 3, 4), batch=1)).pictures
     for channels, batch in [((4, 1, 0, 3, 2), 5), ((3, 4, 2, 0, 1), 2)]:
         together = worker.work(task(tiny_file, channels, batch)).pictures
@@ -37,6 +39,18 @@ def test_a_picture_does_not_depend_on_its_batch_or_order(tiny_file: Path) -> Non
             distance = np.abs(pixels(picture) - pixels(alone[picture.channel])).mean()
             assert distance < 2, f"channel {picture.channel}, batch {batch}"
             assert picture.activation == pytest.approx(alone[picture.channel].activation, rel=0.02, abs=1e-3)
+
+
+def test_a_deep_picture_of_a_real_network_does_not_depend_on_its_company() -> None:
+    """Bit for bit, at one batch size: deep layers magnify any rounding that differed."""
+    config = ModelConfig.model_validate({"source": "efficientnet-lite0", "layers": "all"})
+    fingerprint = open_model("lite", config).anatomy.fingerprint
+    recipe = BUILT_IN["channel"].model_copy(update={"size": 48, "steps": 24, "precision": "float32"})
+    whole = Task("lite", config, fingerprint, "head", recipe, (0, 1, 2), 3)
+    first = worker.work(whole).pictures
+    other = worker.work(replace(whole, channels=(2, 900, 0))).pictures
+    assert (first[0].png, first[2].png) == (other[2].png, other[0].png)
+    assert first[0].png != first[1].png
 
 
 def test_channels_give_different_pictures(tiny_file: Path) -> None:
