@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from generator import __version__
-from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
+from generator.errors import Interrupted, SomeFailed, UserError
+from generator.wording import many, short, size
 
 if TYPE_CHECKING:
     from generator.config import Config, ModelConfig
-    from generator.engines.local import LocalEngine
-    from generator.pipeline import Outcome
-    from generator.plan import Job, Plan
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -143,10 +138,12 @@ def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_render_options
 def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
-    plan = _plan(config, quiet)
-    outcome = _render(plan, config, strict=strict, quiet=quiet, **options)
-    _write_pages(plan, strict=strict, quiet=quiet)
-    _report_failures(outcome)
+    from generator import session
+
+    plan = session.open_plan(config, quiet)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, **options)
+    session.write_pages(plan, strict=strict, quiet=quiet)
+    session.report_failures(outcome)
 
 
 @main.command()
@@ -154,8 +151,10 @@ def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) 
 @_render_options
 def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
-    plan = _plan(config, quiet)
-    _report_failures(_render(plan, config, strict=strict, quiet=quiet, **options))
+    from generator import session
+
+    plan = session.open_plan(config, quiet)
+    session.report_failures(session.render(plan, config, strict=strict, quiet=quiet, **options))
 
 
 @main.command()
@@ -165,143 +164,9 @@ def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any)
 @debug_option
 def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
     """Write the pages from what the cache holds; render nothing."""
-    _write_pages(_plan(config, quiet), strict=strict, quiet=quiet)
+    from generator import session
 
-
-def _plan(path: Path, quiet: bool) -> Plan:
-    from generator.pipeline import load_plan
-
-    return load_plan(path, say=(lambda text: None) if quiet else click.echo)
-
-
-def _render(
-    plan: Plan,
-    path: Path,
-    *,
-    only: tuple[str, ...],
-    force: bool,
-    jobs: int | None,
-    time_limit: float | None,
-    strict: bool,
-    quiet: bool,
-) -> Outcome:
-    from generator.cache import Cache
-    from generator.engines.local import LocalEngine
-    from generator.pipeline import Outcome, run
-    from generator.progress import Reporter
-
-    due = _due(plan, Cache(plan.config.cache), only, force)
-    if not due:
-        if not quiet:
-            click.echo(
-                f"Nothing to render: all {len(plan.keys):,} pictures are in {_short(plan.config.cache)}."
-            )
-        return Outcome()
-    engine = LocalEngine(jobs)
-    if not quiet:
-        click.echo(f"Rendering {len(due):,} of {len(plan.keys):,} pictures in {engine.jobs} processes ...")
-    with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
-        outcome = run(plan, due, engine, reporter, time_limit=time_limit, stop_at_failure=strict)
-    if interrupted() and outcome.left:
-        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {outcome.left:,} left. {_resume(path)}")
-    if not quiet:
-        click.echo(_summary(outcome, path))
-    return outcome
-
-
-def _due(plan: Plan, cache: Any, only: tuple[str, ...], force: bool) -> list[Job]:
-    from generator.plan import only as select
-
-    chosen = select(plan, only) if only else list(plan.jobs)
-    if force:
-        return list({job.key: job for job in chosen}.values())
-    due = {job.key for job in plan.due(cache)}
-    return list({job.key: job for job in chosen if job.key in due}.values())
-
-
-def _summary(outcome: Outcome, path: Path) -> str:
-    rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
-    text = f"Rendered {outcome.done:,} pictures in {_duration(outcome.seconds)} ({rate:.2f} a second)."
-    if outcome.left:
-        text += f" {outcome.left:,} are left. {_resume(path)}"
-    return text
-
-
-def _resume(path: Path) -> str:
-    command = "build-site" if path == Path("config.yaml") else f"build-site {path}"
-    return f"`{command}` goes on from there."
-
-
-@contextmanager
-def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C or SIGTERM lets the batches under way finish; a second one ends them at once."""
-    count = 0
-
-    def stop(*_: object) -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
-            engine.stop()
-            click.echo("\nStopping when the pictures under way are done; once more stops at once.", err=True)
-        else:
-            engine.kill()
-            click.echo("\nStopped at once; finished pictures are kept.", err=True)
-            os._exit(EXIT_INTERRUPTED)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: count > 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
-    from generator.cache import Cache
-    from generator.gallery.site import build_site
-
-    started = time.monotonic()
-    report = build_site(plan, Cache(plan.config.cache))
-    for warning in report.warnings:
-        click.echo(f"Warning: {warning}", err=True)
-    if not quiet:
-        click.echo(f"Wrote the gallery in {_duration(time.monotonic() - started)}: {report.index}")
-    if strict and report.warnings:
-        raise SomeFailed(f"{len(report.warnings)} warnings, and --strict was given.")
-
-
-def _report_failures(outcome: Outcome) -> None:
-    if not outcome.failures:
-        return
-    shown = outcome.failures[:20]
-    for failure in shown:
-        name = f"{failure.model}/{failure.layer}/{failure.channel} ({failure.recipe_name})"
-        click.echo(f"Failed: {name}: {failure.reason}", err=True)
-    more = len(outcome.failures) - len(shown)
-    rest = f" ({more} more are not listed)" if more else ""
-    raise SomeFailed(f"{len(outcome.failures)} pictures failed{rest}; their pages say why.")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    session.write_pages(session.open_plan(config, quiet), strict=strict, quiet=quiet)
 
 
 # -- looking around --------------------------------------------------------------------------------
@@ -312,35 +177,10 @@ def _size(count: float) -> str:
 @debug_option
 def plan(config: Path, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
-    from generator.cache import Cache
-    from generator.plan import group
-    from generator.timings import Timings
+    from generator.session import open_plan, what_is_due
 
-    whole = _plan(config, quiet=False)
-    cache = Cache(whole.config.cache)
-    due = {job.key for job in whole.due(cache)}
-    timings = Timings(cache)
-    seconds: list[float | None] = []
-    for members in group(whole.jobs):
-        waiting = [job for job in members.jobs if job.key in due]
-        estimate = timings.estimate(
-            whole, type(members)(members.model, members.layer, members.recipe_name, tuple(waiting))
-        )
-        seconds.append(estimate if waiting else 0.0)
-        name = f"{members.model}/{members.layer} ({members.recipe_name})"
-        time_ = "done" if not waiting else f"about {_duration(estimate)}" if estimate else "time unknown yet"
-        click.echo(f"{name:<60} {len(waiting):>6,} of {len(members.jobs):>6,} due  {time_}")
-    known = [value for value in seconds if value is not None]
-    total = (
-        f"about {_duration(sum(known))}"
-        if len(known) == len(seconds)
-        else "time unknown until a first picture is made"
-    )
-    disk = sum(1.2 * 3 * whole.recipes[job.recipe_name].size ** 2 for job in whole.jobs if job.key in due)
-    click.echo(
-        f"In all {len(due):,} of {len(whole.keys):,} pictures are due: {total if due else 'nothing to do'}, "
-        f"{_size(disk)} of cache at most."
-    )
+    for line in what_is_due(open_plan(config, quiet=False)):
+        click.echo(line)
 
 
 @main.command()
@@ -428,12 +268,12 @@ def serve(config: Path, port: int, debug: bool) -> None:
 
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
-        raise UserError(f"{_short(folder)}: holds no gallery yet; `build-site {config}` writes it")
+        raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=folder))
     except OSError as error:
         raise UserError(f"port {port} can't be used: {error.strerror}; choose one with --port") from None
-    click.echo(f"http://127.0.0.1:{server.server_address[1]}/ shows {_short(folder)}; Ctrl-C ends it.")
+    click.echo(f"http://127.0.0.1:{server.server_address[1]}/ shows {short(folder)}; Ctrl-C ends it.")
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -475,10 +315,11 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
     """Remove from the cache what the config no longer asks for, and leftovers of killed runs."""
     from generator.cache import Cache
     from generator.pipeline import only_run
+    from generator.session import open_plan
 
-    plan = _plan(config, quiet=False)
+    plan = open_plan(config, quiet=False)
     cache = Cache(plan.config.cache)
     with only_run(cache):
-        count, size = cache.prune(plan.keys, dry_run=dry_run)
+        count, freed = cache.prune(plan.keys, dry_run=dry_run)
     verb = "Would remove" if dry_run else "Removed"
-    click.echo(f"{verb} {count:,} files, {_size(size)}.")
+    click.echo(f"{verb} {many(count, 'file')}, {size(freed)}.")

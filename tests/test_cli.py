@@ -152,7 +152,7 @@ def test_our_own_bug_is_one_line_and_debug_shows_where(copy: Path, monkeypatch: 
     def fails(*_: object, **__: object) -> None:
         raise LookupError("a bug\nof ours")
 
-    monkeypatch.setattr("generator.pipeline.load_plan", fails)
+    monkeypatch.setattr("generator.session.load_plan", fails)
     result = click_run("plan", copy)
     assert result.exit_code == 1
     assert result.output == "Error: LookupError: a bug of ours; --debug shows where\n"
@@ -172,7 +172,7 @@ def test_ctrl_c_before_rendering_is_130_too(copy: Path, monkeypatch: pytest.Monk
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("generator.pipeline.load_plan", stopped)
+    monkeypatch.setattr("generator.session.load_plan", stopped)
     result = click_run("plan", copy)
     assert result.exit_code == 130 and "goes on" in result.output
 
@@ -183,7 +183,7 @@ def test_ctrl_c_before_rendering_is_130_too(copy: Path, monkeypatch: pytest.Monk
 def test_a_first_run_renders_everything_and_says_so(rendered: Rendered) -> None:
     said = rendered.ran.out.splitlines()
     assert rendered.ran.code == 0, rendered.ran.err
-    assert said[:2] == ["Opening tiny ...", f"Rendering {PICTURES} of {PICTURES} pictures in 1 processes ..."]
+    assert said[:2] == ["Opening tiny ...", f"Rendering {PICTURES} of {PICTURES} pictures with 1 worker ..."]
     assert re.fullmatch(rf"Rendered {PICTURES} pictures in [\d.]+ s \([\d.]+ a second\)\.", said[2])
     assert rendered.ran.err == ""
     plan = load_plan(rendered.config)
@@ -210,7 +210,7 @@ def test_nothing_due_is_said_and_renders_nothing(copy: Path) -> None:
     before = stamps(copy)
     result = click_run("render", copy)
     assert result.exit_code == 0
-    assert result.output == f"Nothing to render: all {PICTURES} pictures are in cache.\n"
+    assert result.output == f"Nothing to render: {PICTURES} pictures in cache, none missing.\n"
     assert stamps(copy) == before
     assert click_run("render", copy, "--quiet").output == ""
 

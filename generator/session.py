@@ -1,0 +1,159 @@
+"""What the commands have in common: opening a plan, rendering what is due of it, and saying how that went."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from generator.cache import Cache
+from generator.engines.local import LocalEngine
+from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed
+from generator.pipeline import Outcome, load_plan, run
+from generator.plan import Group, Job, Plan, group
+from generator.plan import only as select
+from generator.progress import Reporter
+from generator.timings import Timings
+from generator.wording import duration, many, short, size
+
+BYTES_PER_PIXEL = 3.6
+"""What a lossless picture takes at most, its record included."""
+
+UNKNOWN_TIME = "time unknown until a first picture is made"
+
+
+def open_plan(path: Path, quiet: bool) -> Plan:
+    """The plan of a config file, saying which networks are opened for it."""
+    return load_plan(path, say=(lambda text: None) if quiet else click.echo)
+
+
+def render(
+    plan: Plan,
+    path: Path,
+    *,
+    only: tuple[str, ...],
+    force: bool,
+    jobs: int | None,
+    time_limit: float | None,
+    strict: bool,
+    quiet: bool,
+) -> Outcome:
+    """Render what is due of a plan, showing progress. Raises Interrupted when it was stopped midway."""
+    say = (lambda text: None) if quiet else click.echo
+    chosen = select(plan, only) if only else plan.jobs
+    due = _due(plan, chosen, force)
+    if not due:
+        wanted = many(len({job.key for job in chosen}), "picture")
+        say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, none missing.")
+        return Outcome()
+    engine = LocalEngine(jobs)
+    say(f"Rendering {len(due):,} of {many(len(plan.keys), 'picture')} with {many(engine.jobs, 'worker')} ...")
+    with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
+        outcome = run(plan, due, engine, reporter, time_limit=time_limit, stop_at_failure=strict)
+    if interrupted() and outcome.left:
+        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {outcome.left:,} left. {_resume(path)}")
+    say(_summary(outcome, path))
+    return outcome
+
+
+def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
+    due = plan.keys if force else {job.key for job in plan.due(Cache(plan.config.cache))}
+    return list({job.key: job for job in chosen if job.key in due}.values())
+
+
+def _summary(outcome: Outcome, path: Path) -> str:
+    rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
+    made = many(outcome.done, "picture")
+    text = f"Rendered {made} in {duration(outcome.seconds)} ({rate:.2f} a second)."
+    if outcome.left:
+        text += f" {outcome.left:,} are left. {_resume(path)}"
+    return text
+
+
+def _resume(path: Path) -> str:
+    command = "build-site" if path == Path("config.yaml") else f"build-site {path}"
+    return f"`{command}` goes on from there."
+
+
+@contextmanager
+def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM lets the batches under way finish; a second one ends them at once."""
+    count = 0
+
+    def stop(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            engine.stop()
+            click.echo("\nStopping when the pictures under way are done; once more stops at once.", err=True)
+        else:
+            engine.kill()
+            click.echo("\nStopped at once; finished pictures are kept.", err=True)
+            os._exit(EXIT_INTERRUPTED)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: count > 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
+    """Write the gallery; warnings go to standard error, and are failures when `strict`."""
+    from generator.gallery.site import build_site
+
+    started = time.monotonic()
+    report = build_site(plan, Cache(plan.config.cache))
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if not quiet:
+        click.echo(f"Wrote the gallery in {duration(time.monotonic() - started)}: {report.index}")
+    if strict and report.warnings:
+        raise SomeFailed(f"{many(len(report.warnings), 'warning')}, and --strict was given.")
+
+
+def report_failures(outcome: Outcome) -> None:
+    """Name what failed; raises SomeFailed if anything did."""
+    if not outcome.failures:
+        return
+    shown = outcome.failures[:20]
+    for failure in shown:
+        name = f"{failure.model}/{failure.layer}/{failure.channel} ({failure.recipe_name})"
+        click.echo(f"Failed: {name}: {failure.reason}", err=True)
+    more = len(outcome.failures) - len(shown)
+    rest = f" ({more} more are not listed)" if more else ""
+    raise SomeFailed(f"{many(len(outcome.failures), 'picture')} failed{rest}; their pages say why.")
+
+
+def what_is_due(plan: Plan) -> Iterator[str]:
+    """What `build-site plan` says: a line for each layer and recipe, then the sum."""
+    cache = Cache(plan.config.cache)
+    due = {job.key for job in plan.due(cache)}
+    timings = Timings(cache)
+    seconds: list[float | None] = []
+    for members in group(plan.jobs):
+        waiting = replace(members, jobs=tuple(job for job in members.jobs if job.key in due))
+        seconds.append(timings.estimate(plan, waiting) if waiting.jobs else 0.0)
+        yield _line(members, waiting, seconds[-1])
+    known = [value for value in seconds if value is not None]
+    time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else UNKNOWN_TIME
+    sizes = {job.key: plan.recipes[job.recipe_name].size for job in plan.jobs if job.key in due}
+    disk = sum(BYTES_PER_PIXEL * side**2 for side in sizes.values())
+    yield (
+        f"In all {len(due):,} of {len(plan.keys):,} pictures are due: {time_ if due else 'nothing to do'}, "
+        f"{size(disk)} of cache at most."
+    )
+
+
+def _line(members: Group, waiting: Group, seconds: float | None) -> str:
+    name = f"{members.model}/{members.layer} ({members.recipe_name})"
+    time_ = "time unknown yet" if seconds is None else f"about {duration(seconds)}"
+    count = f"{len(waiting.jobs):>6,} of {len(members.jobs):>6,} due"
+    return f"{name:<60} {count}  {time_ if waiting.jobs else 'done'}"
