@@ -130,7 +130,7 @@ class ModelConfig(Settings):
     """`imagenet`, `none` (random, seeded) or a weights file. Saved models and factories keep the weights
     that they have unless a file is named."""
     input_size: Annotated[int | None, Field(ge=16, le=2048)] = None
-    """Side of the square input for networks that want it fixed; default: the network's own."""
+    """Side of the square input, for built-in networks and those of keras.applications; default: their own."""
     preprocessing: PreprocessingField = "auto"
     """How the network wants its input: `auto`, `unit` [0, 1], `raw` [0, 255], `tf` [-1, 1], `caffe`,
     `torch`, or a mapping of range, mean, std and bgr."""

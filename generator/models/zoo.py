@@ -83,6 +83,9 @@ def _start_names_afresh() -> None:
 def _open(source: str, config: ModelConfig) -> _Opened:
     if source in BUILT_IN:
         return _built_in(source, config)
+    own = is_file_name(source) or ":" in source
+    if own and config.input_size is not None:
+        raise ModelError(f"{source}: has an input size of its own; input_size is for networks known by name")
     if is_file_name(source):
         return _saved(Path(source), config.weights)
     if ":" in source:

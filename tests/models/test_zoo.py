@@ -118,6 +118,11 @@ def test_input_is_what_the_family_wants(source: str, words: str) -> None:
 def test_another_input_size() -> None:
     anatomy = opened(source="MobileNet", weights="none", input_size=96).anatomy
     assert anatomy.input_shape == (96, 96, 3)
+    assert opened(source="efficientnet-lite0", input_size=96).anatomy.input_shape == (96, 96, 3)
+
+
+def test_a_network_of_ones_own_has_its_own_input_size(tiny_file: Path) -> None:
+    assert "has an input size of its own" in refused(source=str(tiny_file), input_size=96)
 
 
 # -- saved models and factories --------------------------------------------------------------------
