@@ -7,16 +7,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from generator import __version__
 from generator.errors import Interrupted, SomeFailed, UserError
-from generator.wording import many, short, size
-
-if TYPE_CHECKING:
-    from generator.config import Config, ModelConfig
+from generator.wording import many, seconds, short, size
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -43,8 +40,7 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **options: Any) -> Any:
-        given = args[0] if args and args[0] is not None else options.get("args") or sys.argv[1:]
-        self.debug = "--debug" in given
+        self.debug = "--debug" in ((args[0] if args else options.get("args")) or sys.argv[1:])
         if self.debug:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         try:
@@ -86,17 +82,10 @@ quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing but
 
 
 def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    units = {"s": 1, "m": 60, "h": 3600}
-    number, unit = (value[:-1], value[-1]) if value[-1:] in units else (value, "s")
     try:
-        seconds = float(number) * units[unit]
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no duration; write 90s, 30m or 2h") from None
-    if seconds <= 0:
-        raise click.BadParameter("should be more than nothing")
-    return seconds
+        return None if value is None else seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,8 +186,9 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
     factory `package.module:function`.
     """
     from generator.models.zoo import open_model
+    from generator.session import model_settings
 
-    settings = _model_settings(model, config, weights)
+    settings = model_settings(model, config, weights)
     sys.path.insert(0, str(config.resolve().parent))
     anatomy = open_model(model, settings).anatomy
     click.echo(f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}")
@@ -209,19 +199,6 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
             click.echo(f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>7}")
 
 
-def _model_settings(model: str, config: Path, weights: str | None) -> ModelConfig:
-    """The model's settings in the config, if it is named there, else those of a bare source."""
-    from generator.config import ModelConfig
-    from generator.config_file import read_config
-
-    named: Config | None = read_config(config).config if config.exists() else None
-    if named is not None and model in named.models:
-        found = named.models[model]
-        return found if weights is None else found.model_copy(update={"weights": weights})
-    # Shapes need no weights: nothing is downloaded to list layers.
-    return ModelConfig.model_validate({"source": model, "weights": weights or "none", "layers": ["all"]})
-
-
 @main.command()
 @debug_option
 def models(debug: bool) -> None:
@@ -229,11 +206,9 @@ def models(debug: bool) -> None:
     from generator.models.zoo import BUILT_IN, model_names
 
     click.echo("Built in, with their ImageNet weights (no download):")
-    for name in BUILT_IN:
-        click.echo(f"  {name}")
+    click.echo("\n".join(f"  {name}" for name in BUILT_IN))
     click.echo("From keras.applications (weights: imagenet downloads, none is random, or name a file):")
-    for name in model_names()[len(BUILT_IN) :]:
-        click.echo(f"  {name}")
+    click.echo("\n".join(f"  {name}" for name in model_names()[len(BUILT_IN) :]))
     click.echo("Your own: a saved .keras or .h5 file, or a factory package.module:function.")
 
 

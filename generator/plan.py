@@ -13,9 +13,9 @@ from itertools import groupby
 
 from generator.cache import Cache
 from generator.config import Channels, Config, LayerConfig, ModelConfig
-from generator.config_file import Location, Problem
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
+from generator.problems import Location, Problem
 from generator.recipes import Recipe
 from generator.render import RENDERER_VERSION
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import click
 
 from generator.cache import Cache
+from generator.config import Config, ModelConfig
+from generator.config_file import read_config
 from generator.engines.local import LocalEngine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed
 from generator.pipeline import Outcome, load_plan, run
@@ -157,3 +159,13 @@ def _line(members: Group, waiting: Group, seconds: float | None) -> str:
     time_ = "time unknown yet" if seconds is None else f"about {duration(seconds)}"
     count = f"{len(waiting.jobs):>6,} of {len(members.jobs):>6,} due"
     return f"{name:<60} {count}  {time_ if waiting.jobs else 'done'}"
+
+
+def model_settings(model: str, config: Path, weights: str | None) -> ModelConfig:
+    """The model's settings in the config, if it is named there, else those of a bare source."""
+    named: Config | None = read_config(config).config if config.exists() else None
+    if named is not None and model in named.models:
+        found = named.models[model]
+        return found if weights is None else found.model_copy(update={"weights": weights})
+    # Shapes need no weights: nothing is downloaded to list layers.
+    return ModelConfig.model_validate({"source": model, "weights": weights or "none", "layers": ["all"]})

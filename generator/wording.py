@@ -1,4 +1,4 @@
-"""How durations, sizes and paths read in messages."""
+"""How durations, sizes and paths read, in messages and in options."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def seconds(text: str) -> float:
+    """The seconds in `90`, `90s`, `30m` or `2h`; ValueError says what is wrong."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        raise ValueError(f"{text!r} is no duration; write 90s, 30m or 2h") from None
+    if not 0 < value < float("inf"):
+        raise ValueError("should be more than nothing")
+    return value

@@ -18,6 +18,7 @@ LEVELS = [
     {"errors", "quiet", "resources", "wording", "__init__"},
     {"recipes"},
     {"config"},
+    {"problems"},
     {"config_file"},
     {"cache", "models"},
     {"render", "evidence"},
@@ -89,8 +90,7 @@ def test_render_knows_no_files_config_or_progress() -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_and_functions_stay_small(path: Path) -> None:
     text = path.read_text()
-    limit = 330
-    assert text.count("\n") <= limit, "split it"
+    assert text.count("\n") <= 300, "split it"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 50, f"{node.name} is longer than a screen"
