@@ -35,7 +35,7 @@ class Recipe(BaseModel):
     """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), or raw pixels."""
     decorrelate: bool = True
     """Optimise in ImageNet's decorrelated colour space, so that colours come out natural."""
-    decay: Annotated[float, Field(ge=0, le=3)] = 0.85
+    decay: Annotated[float, Field(ge=0, le=3)] = 1.0
     """Power of the 1/f scaling of the Fourier coefficients: larger is smoother."""
     start: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Standard deviation of the starting noise, in the parameterization's own units."""
@@ -46,11 +46,13 @@ class Recipe(BaseModel):
     ascent: Ascent = "normalized"
     """How a gradient becomes a step: `normalized` divides a picture's gradient by its root mean square and
     adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps)."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.06
+    equalize: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """How far a gradient's power is evened out over frequency bands before a `normalized` step."""
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.08
     """Step size, in the parameterization's own units."""
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Share of the steps, at the end, over which the step size falls to a tenth, so that details settle."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.4
     """Share of the last step that goes into the next (Adam's beta1)."""
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Share of its distance from grey that each step takes back (`normalized` only): keeps contrast natural

@@ -137,6 +137,8 @@ class Renderer:
         In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
         steps on coefficients that hardly matter (benchmarks/RESULTS.md).
         """
+        if self._space.bands is not None and self._recipe.equalize:
+            uphill = equalized(uphill, self._space.bands, self._recipe.equalize)
         axes = list(range(1, len(uphill.shape)))
         rms = tf.sqrt(tf.reduce_mean(uphill * uphill, axis=axes, keepdims=True))
         keep = self._recipe.momentum
@@ -174,3 +176,17 @@ def step_size(recipe: Recipe, step: int) -> float:
     if left >= recipe.cooldown:
         return recipe.learning_rate
     return recipe.learning_rate * (COLDEST + (1 - COLDEST) * left / recipe.cooldown)
+
+
+def equalized(gradient: tf.Tensor, bands: NDArray[Any], amount: float) -> tf.Tensor:
+    """A gradient whose power is more even over frequency bands: by 1 the same in all, by 0 as it was.
+
+    `gradient` is (n, colours, size, size), `bands` (size, size) integers from 0. Deep layers push low
+    frequencies hardest and leave detail behind, shallow ones the other way round.
+    """
+    member = np.eye(bands.max() + 1, dtype="float32")[bands.reshape(-1)]
+    size = gradient.shape[-1]
+    power = tf.reshape(tf.reduce_mean(gradient * gradient, axis=1), (-1, size * size))
+    mean = tf.matmul(power, tf.constant(member / member.sum(axis=0)))
+    gain = tf.math.pow(mean + 1e-30, -amount / 2)
+    return gradient * tf.reshape(tf.gather(gain, bands.reshape(-1), axis=1), (-1, 1, size, size))

@@ -24,10 +24,15 @@ _COLOR_CORRELATION_SVD_SQRT = np.array(
 
 @dataclass(frozen=True)
 class Parameterization:
-    """Parameters of `shape` (a picture's, without the batch axis) and the map from them to pictures."""
+    """Parameters of `shape` (a picture's, without the batch axis) and the map from them to pictures.
+
+    `bands` gives the frequency band of each coefficient, (size, size) integers from 0, where parameters
+    are Fourier coefficients.
+    """
 
     shape: tuple[int, ...]
     picture: Callable[[tf.Tensor], tf.Tensor]
+    bands: NDArray[Any] | None = None
 
 
 def parameterization(recipe: Recipe, colours: int = 3) -> Parameterization:
@@ -38,7 +43,9 @@ def parameterization(recipe: Recipe, colours: int = 3) -> Parameterization:
         return Parameterization(shape, lambda pixels: tf.sigmoid(to_rgb(pixels)))
     inverse = _inverse_fourier(recipe.size, recipe.decay)
     shape = (colours, recipe.size, recipe.size)
-    return Parameterization(shape, lambda spectrum: tf.sigmoid(to_rgb(inverse(spectrum))))
+    return Parameterization(
+        shape, lambda spectrum: tf.sigmoid(to_rgb(inverse(spectrum))), frequency_bands(recipe.size)
+    )
 
 
 def _color_map(recipe: Recipe, colours: int) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -62,6 +69,17 @@ def fourier_basis(size: int) -> tuple[NDArray[Any], NDArray[Any]]:
     basis[:, 0] = 1
     basis /= np.linalg.norm(basis, axis=0)
     return basis.astype("float32"), (order / size).astype("float32")
+
+
+BANDS_PER_OCTAVE = 3
+
+
+def frequency_bands(size: int) -> NDArray[Any]:
+    """The band, a third of an octave wide, of each coefficient of a (size, size) Fourier basis."""
+    _, frequencies = fourier_basis(size)
+    radius = np.hypot(frequencies[:, None], frequencies[None, :]) * size
+    bands = np.round(np.log2(np.maximum(radius, 0.5)) * BANDS_PER_OCTAVE).astype("int32")
+    return np.unique(bands, return_inverse=True)[1].reshape(size, size)
 
 
 def _inverse_fourier(size: int, decay: float) -> Callable[[tf.Tensor], tf.Tensor]:
