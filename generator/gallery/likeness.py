@@ -11,7 +11,10 @@ _SIDE = 32
 
 
 def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
-    """Places of pictures (n, side, side, 3), each followed by the most similar one not yet taken."""
+    """Places of small pictures (n, side, side, 3), each followed by the most similar one not yet taken.
+
+    Of each, the left upper 32 x 32 pixels count.
+    """
     if len(tiles) < 3:
         return list(range(len(tiles)))
     features = _features(tiles)
@@ -29,8 +32,7 @@ def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
 
 def _features(tiles: npt.NDArray[np.uint8]) -> Features:
     """What a picture looks like wherever things are in it: its colours, and how strong which grating is."""
-    step = tiles.shape[1] // _SIDE
-    small = tiles.reshape(len(tiles), _SIDE, step, _SIDE, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
+    small = tiles[:, :_SIDE, :_SIDE].astype(np.float32) / 255
     colours = np.concatenate([small.mean(axis=(1, 2)), small.std(axis=(1, 2))], axis=1)
     grey = small.mean(axis=3)
     spectrum = np.abs(np.fft.rfft2(grey - grey.mean(axis=(1, 2), keepdims=True)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from generator.cache import Cache, Stamp
 from generator.gallery import overview, pages_host
@@ -204,11 +205,12 @@ class _Build:
     def _render_layer(self, layer: LayerView, cells: tuple[Cell, ...], source: str) -> None:
         model = next(model for model in self.site.models if layer in model.layers)
         before, after = _beside(layer, self.site)
-        data = {"site": self.site, "model": model, "layer": layer, "cells": cells}
+        data: dict[str, Any] = {"site": self.site, "model": model, "layer": layer, "cells": cells}
         script = layer_data(layer, cells, {"similarity": self._likeness(layer, cells)})
         around = {"before": before, "after": after, "summary": summarize(layer, cells), "script": script}
         page = self.templates.page("layer.html", layer.path, **data, **around)
         self.output.write(layer.path, page, source)
+        data["film"] = [self.templates.part("partials/film.html", cell.path, cell=cell) for cell in cells]
         for cell in cells:
             page = self.templates.page("channel.html", cell.path, **data, cell=cell)
             self.output.write(cell.path, page, source)

@@ -11,7 +11,15 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from markupsafe import Markup
 
 from generator import __version__
@@ -36,11 +44,14 @@ class Templates:
 
         Raises UserError when the template is broken: only a user's can be.
         """
+        return self.part(template, path, **data).encode()
+
+    def part(self, template: str, path: str, **data: Any) -> Markup:
+        """As `page`, for what other templates include."""
         try:
-            text = self._environment.get_template(template).render(page=path, **data)
+            return Markup(self._environment.get_template(template).render(page=path, **data))
         except TemplateError as error:
             raise UserError(f"{_place(error, template)}: {error.message}") from error
-        return text.encode()
 
     def static(self) -> Iterator[tuple[str, bytes]]:
         """Static files as (path in the site, content)."""
@@ -83,7 +94,10 @@ _GLOBALS = {
 
 def _environment(folders: list[Path]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        # A theme's template extends the one that it replaces as `original/<name>`.
+        loader=ChoiceLoader(
+            [FileSystemLoader(folders), PrefixLoader({"original": FileSystemLoader(folders[-1])})]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

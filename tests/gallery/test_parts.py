@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from generator.gallery.pages import Note, relative, safe_names
 from generator.gallery.pictures import PITCH, Strip, make_strips, read_tiles
 from generator.gallery.templating import count, number, script
 from generator.models.anatomy import Anatomy
+from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
 from tests.synthetic import anatomy, branching, fill, layer, plan_of, png, rich_plan, texture
 
@@ -252,14 +256,31 @@ def test_many_sheets_in_several_processes_are_the_same_as_in_one(tmp_path: Path)
     assert not any(made.changed or made.written for made in make_strips(strips[:3]))
 
 
+def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
+    """Fresh processes run the main script again; where that fails, sheets are made without them."""
+    (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
+    (tmp_path / "script.py").write_text(
+        "from pathlib import Path\n"
+        "from generator.gallery.pictures import Strip, make_strips\n"
+        "strips = [Strip(Path(f'{n}.webp'), ((Path('a.png'), None),)) for n in range(8)]\n"
+        "print(len(list(make_strips(strips))))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1] == "8", done.stderr
+    assert len(list(tmp_path.glob("*.webp"))) == 8
+
+
 def test_neighbours_in_the_order_of_likeness_look_alike() -> None:
     """Red, green and striped pictures in a random order come out in three runs."""
     random = np.random.default_rng(0)
     kinds = random.permutation(np.repeat([0, 1, 2], 12))
-    tiles = random.integers(0, 60, (36, 128, 128, 3), np.uint8)
+    tiles = random.integers(0, 60, (36, 33, 33, 3), np.uint8)
     tiles[kinds == 0, ..., 0] += 150
     tiles[kinds == 1, ..., 1] += 150
-    tiles[kinds == 2, :, ::8] += 150
+    tiles[kinds == 2, :, ::4] += 150
     order = likeness_order(tiles)
     assert sorted(order) == list(range(36))
     seen = kinds[order]
@@ -296,13 +317,15 @@ def test_a_theme_replaces_templates_and_static_files(tmp_path: Path) -> None:
     (theme / "partials").mkdir(parents=True)
     (theme / "static").mkdir()
     (theme / "about.html").write_text(
-        '{% extends "base.html" %}{% block main %}<h1>By {{ site.title }}</h1>{% endblock %}'
+        '{% extends "original/about.html" %}'
+        "{% block main %}<h1>By {{ site.title }}</h1>{{ super() }}{% endblock %}"
     )
     (theme / "static" / "microscope.css").write_text("body { color: red }")
     (theme / "static" / "logo.svg").write_text("<svg/>")
     plan = rich_plan(tmp_path, templates=theme, title="Me")
     first = build(plan)
-    assert "<h1>By Me</h1>" in (first.output / "about.html").read_text("utf-8")
+    about = (first.output / "about.html").read_text("utf-8")
+    assert "<h1>By Me</h1>" in about and "Recipes in this gallery" in about
     assert (first.output / "static" / "microscope.css").read_text() == "body { color: red }"
     assert (first.output / "static" / "logo.svg").exists()
     assert (first.output / "static" / "microscope.js").exists()

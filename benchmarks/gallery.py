@@ -1,0 +1,289 @@
+"""How quick and how small the gallery is, against the figures it set out to reach.
+
+    python -m benchmarks.gallery --folder /tmp/gallery --channels 20000
+
+makes synthetic pictures of that many channels once, then measures building the pages from nothing, again
+with nothing changed and after one changed picture, the size a channel takes, and, in headless Chromium
+from the disk, how a page of 1,280 channels loads. Its rows go to benchmarks/RESULTS.md under Gallery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from generator.cache import Cache
+from generator.gallery.site import SiteReport, build_site
+from generator.plan import Plan
+from tests.synthetic import anatomy, layer, plan_of, png, record, texture
+
+PAGE = 1280
+PIXELS = 160
+VARIETY = 500
+"""Different pictures; more channels than these share them, so that a cache is made in seconds."""
+RUNS = 5
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure, what it should be, and whether it is."""
+
+    name: str
+    value: str
+    goal: str
+    met: bool
+
+
+# -- a large gallery -------------------------------------------------------------------------------
+
+
+def large_plan(folder: Path, channels: int) -> Plan:
+    """The plan of a network of one page of 1,280 channels and as many of 512 as it takes."""
+    sizes = [min(PAGE, channels), *([512] * ((channels - PAGE) // 512)), (channels - PAGE) % 512]
+    sizes = [size for size in sizes if size > 0]
+    names = [f"layer{place:02d}" for place in range(len(sizes))]
+    layers = [
+        layer(name, size, before) for name, size, before in zip(names, sizes, ["input", *names], strict=False)
+    ]
+    network = anatomy(layers, name="large")
+    return plan_of(folder, {"large": network}, {"large": {"layers": ["all"]}}, size=PIXELS, steps=128)
+
+
+def fill_quickly(plan: Plan) -> Cache:
+    """Put a picture of every job into the plan's cache, unless a run before this has."""
+    cache = Cache(plan.config.cache)
+    due = plan.due(cache)
+    pictures = [png(texture(number, PIXELS)) for number in range(VARIETY if due else 0)]
+    for place, job in enumerate(due):
+        cache.put(record(plan, job), pictures[place % VARIETY])
+    return cache
+
+
+def timed_build(folder: Path, channels: int) -> dict[str, Any]:
+    """Build in a process of its own, so that its time and memory are only its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.gallery",
+            "--folder",
+            folder,
+            "--channels",
+            str(channels),
+            "--build",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))
+
+
+def build_once(folder: Path, channels: int) -> None:
+    """What that process does: build, and print what it took as JSON."""
+    plan = large_plan(folder, channels)
+    started = time.perf_counter()
+    report: SiteReport = build_site(plan, Cache(plan.config.cache))
+    seconds = time.perf_counter() - started
+    own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    result = {
+        "seconds": seconds,
+        "busy": sum(usage.ru_utime + usage.ru_stime for usage in (own, workers)),
+        # The largest worker twice, for two cores: more than is ever used at once.
+        "megabytes": (own.ru_maxrss + 2 * workers.ru_maxrss) * 1024 / 1e6,
+        "written": report.written,
+        "bytes": report.bytes,
+    }
+    print(json.dumps(result))
+
+
+def build_figures(folder: Path, channels: int) -> Iterator[Figure]:
+    """Time, memory and size of building, rebuilding and changing."""
+    plan = large_plan(folder, channels)
+    cache = fill_quickly(plan)
+    shutil.rmtree(plan.config.output, ignore_errors=True)
+    first = timed_build(folder, channels)
+    limit = 60 * channels / 20_000
+    yield Figure(
+        f"{channels:,} channels built from nothing",
+        f"{first['seconds']:.1f} s ({first['busy']:.0f} s of processor time)",
+        f"< {limit:g} s on 2 cores",
+        first["seconds"] < limit,
+    )
+    memory = first["megabytes"]
+    yield Figure("… memory at most", f"{memory:.0f} MB", "< 1500 MB", memory < 1500)
+    again = timed_build(folder, channels)
+    yield Figure(
+        "… again, nothing changed",
+        f"{again['seconds']:.2f} s, {again['written']} written",
+        "< 3 s, 0 written",
+        again["seconds"] < 3 and again["written"] == 0,
+    )
+    job = plan.jobs[len(plan.jobs) // 2]
+    moment = time.time_ns()
+    cache.put(
+        replace(record(plan, job), activation=float(moment % 1000)), png(texture(moment % 10**9, PIXELS))
+    )
+    changed = timed_build(folder, channels)
+    yield Figure(
+        "… again, one picture changed",
+        f"{changed['seconds']:.2f} s, {changed['written']} written",
+        "< 10 written",
+        changed["written"] < 10,
+    )
+    each = first["bytes"] / channels / 1000
+    yield Figure("… size a channel", f"{each:.1f} kB", "< 40 kB", each < 40)
+
+
+# -- a large page in a browser ---------------------------------------------------------------------
+
+OBSERVE = """
+window.seen = {paint: 0, shift: 0, tasks: []};
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) seen.paint = entry.startTime;
+}).observe({type: 'largest-contentful-paint', buffered: true});
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) seen.shift += entry.value;
+}).observe({type: 'layout-shift', buffered: true});
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) seen.tasks.push(entry.duration);
+}).observe({type: 'longtask', buffered: true});
+"""
+
+
+def page_figures(page: Path) -> Iterator[Figure]:
+    """How the page of 1,280 channels loads from the disk, and how it scrolls and sorts."""
+    runs = list(_loads(page))
+    paint = statistics.median(run["paint"] for run in runs)
+    longest = max(run["longest"] for run in runs)
+    typical = statistics.median(run["longest"] for run in runs)
+    requests = max(run["requests"] for run in runs)
+    shift = max(run["shift"] for run in runs)
+    frames = statistics.median(run["frame"] for run in runs)
+    yield Figure(
+        "Page of 1,280 channels: largest paint", f"{paint:.0f} ms (median of {RUNS})", "< 500 ms", paint < 500
+    )
+    yield Figure("… requests before scrolling", str(requests), "< 40", requests < 40)
+    yield Figure(
+        "… longest task while loading", f"{typical:.0f} ms (median), {longest:.0f} ms (worst)", "< 100 ms",
+        longest < 100,
+    )  # fmt: skip
+    yield Figure("… cumulative layout shift", f"{shift:.4f}", "< 0.02", shift < 0.02)
+    yield Figure("… frame while scrolling, 95th percentile", f"{frames:.0f} ms", "< 50 ms", frames < 50)
+
+
+SCROLL = """() => new Promise(done => {
+  const times = [];
+  let last = performance.now();
+  const step = now => {
+    times.push(now - last);
+    last = now;
+    scrollBy(0, 80);
+    if (times.length < 120) requestAnimationFrame(step);
+    else done(times.slice(1).sort((a, b) => a - b)[Math.floor(0.95 * (times.length - 1))]);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def _loads(page: Path) -> Iterator[dict[str, float]]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        for _ in range(RUNS + 1):
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            context.add_init_script(OBSERVE)
+            tab = context.new_page()
+            requests: list[str] = []
+            tab.on("request", lambda request, seen=requests: seen.append(request.url))
+            tab.goto(page.as_uri(), wait_until="load")
+            tab.wait_for_timeout(1000)
+            before = len(requests)
+            seen = tab.evaluate("window.seen")
+            frame = tab.evaluate(SCROLL)
+            context.close()
+            yield {
+                "paint": seen["paint"],
+                "shift": seen["shift"],
+                "longest": max(seen["tasks"], default=0),
+                "requests": before,
+                "frame": frame,
+            }
+        browser.close()
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+HEADING = "## Gallery"
+
+
+def table(figures: Sequence[Figure], command: str) -> str:
+    """The figures as a section of RESULTS.md."""
+    rows = [f"| {f.name} | {f.value} | {f.goal} | {'yes' if f.met else '**no**'} |" for f in figures]
+    head = ["| figure | measured | goal | met |", "| --- | --- | --- | --- |"]
+    return "\n".join([HEADING, "", f"`{command}`, {machine()}:", "", *head, *rows, ""])
+
+
+def machine() -> str:
+    """Where this was measured."""
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    load = os.getloadavg()[0]
+    return f"{len(names)} cores of {names[0].partition(': ')[2]}, {time.strftime('%d %B %Y')}, load {load:.1f} at the end"
+
+
+def save(section: str) -> None:
+    """Replace our section of RESULTS.md, or append it."""
+    text = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Results\n"
+    before, _, rest = text.partition(HEADING + "\n")
+    following = rest.partition("\n## ")
+    after = "\n## " + following[2] if following[1] else ""
+    RESULTS.write_text(before.rstrip() + "\n\n" + section.rstrip() + "\n" + after, "utf-8")
+
+
+def main() -> None:
+    """Measure, print, and with --save keep the figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="where the large gallery may be kept")
+    parser.add_argument("--channels", type=int, default=20_000)
+    parser.add_argument("--save", action="store_true", help="put the figures into RESULTS.md")
+    parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.build:
+        build_once(options.folder, options.channels)
+        return
+    figures = list(build_figures(options.folder, options.channels))
+    output = large_plan(options.folder, options.channels).config.output
+    figures += page_figures(output / "models" / "large" / "layer00" / "index.html")
+    section = table(figures, f"python -m benchmarks.gallery {shlex.join(sys.argv[1:])}")
+    print(section)
+    if options.save:
+        save(section)
+
+
+if __name__ == "__main__":
+    main()
