@@ -14,7 +14,7 @@ from itertools import pairwise
 from generator.gallery.pages import LayerView, ModelView
 from generator.models.anatomy import Layer
 
-BOX = (176, 30)
+BOX_HEIGHT = 30
 SHOWN_BOX = (268, 104)
 THUMB = 44
 THUMBS = 5
@@ -36,8 +36,8 @@ class Box:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return SHOWN_BOX if self.layer else BOX
+        """Width and height; seven units a letter are enough for any font."""
+        return SHOWN_BOX if self.layer else (max(84, 7 * len(self.text) + 28), BOX_HEIGHT)
 
     @property
     def left(self) -> float:

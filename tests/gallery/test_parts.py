@@ -184,7 +184,7 @@ def test_branches_stand_beside_each_other_and_runs_share_a_box() -> None:
     places = boxes_of(diagram)
     assert set(places) == {"input", "stem", "left_conv", "right", "mixed", "block/Add:2", "pool"}
     assert places["left_conv"][1] == places["right"][1]
-    assert abs(places["left_conv"][0] - places["right"][0]) > 150
+    assert abs(places["left_conv"][0] - places["right"][0]) > 84
     assert places["stem"][1] < places["right"][1] < places["mixed"][1] < places["block/Add:2"][1]
     assert "left · 3 layers" in [box.text for box in diagram.boxes]
     assert len(diagram.paths) == 8
