@@ -7,7 +7,7 @@ requests. Around each thumbnail its border is repeated: scaled by a browser, non
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Made:
     unreadable: tuple[Path, ...]
 
 
-def make_strips(strips: Sequence[Strip]) -> Iterator[Made]:
+def make_strips(strips: Sequence[Strip]) -> Generator[Made]:
     """Encode and write strips, on all cores when there are many; in the order given."""
     if len(strips) < SHEETS_WORTH_PROCESSES:
         yield from map(make_strip, strips)

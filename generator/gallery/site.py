@@ -5,7 +5,8 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,10 @@ class _Build:
 
     def run(self) -> None:
         static = dict(self.templates.static()) | self._needed_files()
-        sheets = list(self._sheets())
-        pictures = {path for sheet in sheets for path, _ in sheet.files()}
+        sheets = {layer.folder: self._sheets(layer) for layer in self.site.layers}
+        pictures = {path for found in sheets.values() for sheet in found for path, _ in sheet.files()}
         self.output.begin(self.site.documents() | pictures | static.keys() | self._boards(pictures))
-        self._draw_pictures(sheets)
-        for layer in self.site.layers:
-            self.summaries[layer.folder] = self._write_layer(layer)
+        self._write_layers(sheets)
         overview.write(self.site, self.summaries, self._sources(), self.output, self.templates)
         for path, data in static.items():
             self.output.write(path, data)
@@ -120,10 +119,9 @@ class _Build:
 
     # -- pictures ----------------------------------------------------------------------------------
 
-    def _sheets(self) -> Iterator[_Sheet]:
-        for layer in self.site.layers:
-            for recipe in layer.recipes:
-                yield from _sheets(layer, recipe, self.gathered.keys[layer.folder], self.stamps)
+    def _sheets(self, layer: LayerView) -> list[_Sheet]:
+        keys = self.gathered.keys[layer.folder]
+        return [sheet for recipe in layer.recipes for sheet in _sheets(layer, recipe, keys, self.stamps)]
 
     def _boards(self, pictures: Collection[str]) -> set[str]:
         """The collages there will be: a model has one if it has any picture."""
@@ -132,16 +130,24 @@ class _Build:
             {SOCIAL} if drawn else set()
         )
 
-    def _draw_pictures(self, sheets: Iterable[_Sheet]) -> None:
-        due = {}
-        for sheet in sheets:
-            if all(self.output.is_current(*file) for file in sheet.files()):
-                for path, _ in sheet.files():
-                    self.output.keep(path)
-            else:
-                due[self._strip(sheet)] = sheet
-        for made in make_strips(list(due)):
-            self._note_made(made, due[made.strip])
+    def _write_layers(self, sheets: Mapping[str, Sequence[_Sheet]]) -> None:
+        """Write all layers, each as soon as its pictures are there: those of the next are made meanwhile."""
+        due = {
+            folder: [sheet for sheet in found if not self._keep(sheet)] for folder, found in sheets.items()
+        }
+        strips = [self._strip(sheet) for found in due.values() for sheet in found]
+        with closing(make_strips(strips)) as making:
+            for layer in self.site.layers:
+                for sheet in due[layer.folder]:
+                    self._note_made(next(making), sheet)
+                self.summaries[layer.folder] = self._write_layer(layer)
+
+    def _keep(self, sheet: _Sheet) -> bool:
+        """Keep a sheet and its pictures if all of them are current; returns whether they are."""
+        current = all(self.output.is_current(*file) for file in sheet.files())
+        for path, _ in sheet.files() if current else ():
+            self.output.keep(path)
+        return current
 
     def _strip(self, sheet: _Sheet) -> Strip:
         pictures = []

@@ -119,7 +119,7 @@
   /** Everything that has a name, as {kind, title, where, href, text}. */
   function* named(data) {
     for (const [tag, path, count] of data.families) {
-      yield { kind: "family", title: tag, where: `${count} channels`, href: path, text: words(tag) };
+      yield { kind: "family", title: tag, where: count === 1 ? "1 channel" : `${count} channels`, href: path, text: words(tag) };
     }
     for (const model of data.models) {
       yield { kind: "model", title: model.name, where: model.label || "", href: model.path, text: words(model.name, model.label, model.text, model.tags) };
