@@ -239,30 +239,31 @@ def _loads(page: Path) -> Iterator[dict[str, float]]:
 # -- results ---------------------------------------------------------------------------------------
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADING = "## Gallery"
+START, END = "<!-- gallery:start -->", "<!-- gallery:end -->"
 
 
 def table(figures: Sequence[Figure], command: str) -> str:
     """The figures as a section of RESULTS.md."""
     rows = [f"| {f.name} | {f.value} | {f.goal} | {'yes' if f.met else '**no**'} |" for f in figures]
     head = ["| figure | measured | goal | met |", "| --- | --- | --- | --- |"]
-    return "\n".join([HEADING, "", f"`{command}`, {machine()}:", "", *head, *rows, ""])
+    return "\n".join(["## Gallery", "", f"`{command}`, {machine()}:", "", *head, *rows, ""])
 
 
 def machine() -> str:
     """Where this was measured."""
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    load = os.getloadavg()[0]
-    return f"{len(names)} cores of {names[0].partition(': ')[2]}, {time.strftime('%d %B %Y')}, load {load:.1f} at the end"
+    day, load = time.strftime("%d %B %Y"), os.getloadavg()[0]
+    return f"{len(names)} cores of {names[0].partition(': ')[2]}, {day}, load {load:.1f} at the end"
 
 
 def save(section: str) -> None:
-    """Replace our section of RESULTS.md, or append it."""
-    text = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Results\n"
-    before, _, rest = text.partition(HEADING + "\n")
-    following = rest.partition("\n## ")
-    after = "\n## " + following[2] if following[1] else ""
-    RESULTS.write_text(before.rstrip() + "\n\n" + section.rstrip() + "\n" + after, "utf-8")
+    """Replace our section of RESULTS.md, or append it; what others wrote there stays."""
+    text = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Measurements\n"
+    if START not in text:
+        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    RESULTS.write_text(f"{before}{START}\n{section.strip()}\n{END}{after}", "utf-8")
 
 
 def main() -> None:

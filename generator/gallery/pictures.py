@@ -110,7 +110,7 @@ def webp(image: Image.Image, quality: int) -> bytes:
 
 
 def _thumbnail(image: Image.Image) -> Image.Image:
-    return image.resize((TILE, TILE), Image.Resampling.LANCZOS)
+    return image.resize((TILE, TILE), Image.Resampling.BICUBIC)
 
 
 def _sheet(tiles: Sequence[Image.Image | None]) -> Image.Image:
