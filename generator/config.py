@@ -177,8 +177,7 @@ class Config(Settings):
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1)] = None
     """Seed, for every recipe that doesn't set its own."""
     batch: Annotated[int | None, Field(ge=1, le=4096)] = None
-    """Pictures optimised together, for speed only; default: what suits their size. Rounding depends on it,
-    so that pictures of deep layers come out otherwise, though no better or worse."""
+    """Pictures handed to a worker together; default: what suits their size. Never changes them."""
     memory: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the free memory that pictures under way may take; batches are cut down to it."""
     recipes: dict[str, RecipeConfig] = {}

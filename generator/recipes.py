@@ -89,6 +89,7 @@ BUILT_IN: dict[str, Recipe] = {
     ),
     "neuron": Recipe(
         objective="neuron",
+        jitter=1,
         description="The picture that excites the single unit at the centre of the channel.",
     ),
     "lucid": Recipe(

@@ -7,7 +7,7 @@ import platform
 from typing import Any
 
 from generator.cache import Cache, write_atomically
-from generator.engines.tasks import Result, Setup, Task
+from generator.engines.tasks import Result, Task
 from generator.plan import Group, Plan
 from generator.recipes import Recipe
 
@@ -34,18 +34,16 @@ class Timings:
         known["seconds"] = min(seconds, known.get("seconds", seconds))
         known["work"] = task.recipe.steps * task.recipe.size**2
         if result.measured:
-            known |= {"precision": result.setup.precision, "batch": result.setup.batch}
+            known["precision"] = result.setup.precision
 
     def save(self) -> None:
         """Write what was measured."""
         write_atomically(self._path, json.dumps(self._all, sort_keys=True).encode())
 
-    def setup(self, task: Task) -> Setup | None:
-        """The setup that was measured to be fastest for a task's layer, within the task's batch."""
+    def precision(self, task: Task) -> str | None:
+        """The precision that was measured to be fastest for a task's layer; None if none was."""
         known = self._mine.get(_name(task.fingerprint, task.layer, task.recipe), {})
-        if "precision" not in known:
-            return None
-        return Setup(known["precision"], min(known["batch"], task.batch))
+        return known.get("precision")
 
     def estimate(self, plan: Plan, members: Group) -> float | None:
         """Seconds that a group will take, by its own or its network's measured speed; None if unknown."""

@@ -12,7 +12,7 @@ from generator.recipes import Recipe
 
 @dataclass(frozen=True)
 class Setup:
-    """How a layer is rendered on this machine: what changes speed, and pictures by less than is seen."""
+    """How a layer is rendered on this machine: the format it computes in and the pictures of a step."""
 
     precision: str = "float32"
     batch: int = 1
@@ -24,8 +24,8 @@ class Task:
 
     `fingerprint` is what planning knew of the network: a worker that opens another one refuses. At most
     `batch` pictures are optimised at once, fewer if they would take more than `memory` bytes; the task is
-    worked off in as many rounds as that takes. `setup` is what was measured to be fastest; without it the
-    worker measures when the layer, of which `due` pictures are to be made, is long enough.
+    worked off in as many rounds as that takes. `precision` is what was measured to be fastest; without it
+    the worker measures when the layer, of which `due` pictures are to be made, is long enough.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Task:
     batch: int
     due: int = 0
     memory: int | None = None
-    setup: Setup | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,7 @@ def _halving(task: Task) -> Result:
         if task.batch == 1:
             raise
         _renderer.cache_clear()
-        half = task.batch // 2
-        setup = replace(task.setup, batch=min(task.setup.batch, half)) if task.setup else None
-        return replace(_halving(replace(task, batch=half, setup=setup)), task=task)
+        return replace(_halving(replace(task, batch=task.batch // 2)), task=task)
 
 
 def _render(task: Task) -> Result:
@@ -107,24 +105,18 @@ _chosen: dict[tuple[_Setting, int], tuple[Setup, bool]] = {}
 
 def _setup(setting: _Setting, task: Task) -> tuple[Setup, bool]:
     """The setup that was measured before, or is measured now if the layer is long enough for it."""
-    if task.setup is not None:
-        return task.setup, True
     batch = _batch(setting, task)
+    if task.precision is not None:
+        return Setup(task.precision, batch), True
     if (setting, batch) not in _chosen:
         from generator.render.tuning import fastest
 
+        precision = task.recipe.precision
+        formats = ("float32", "bfloat16") if precision == "auto" else (precision,)
+        setups = [Setup(format_, batch) for format_ in formats]
         steps = task.due * task.recipe.steps
-        setups = _setups(task.recipe, batch)
         _chosen[setting, batch] = fastest(setups, lambda setup: _renderer(setting, setup), steps)
     return _chosen[setting, batch]
-
-
-def _setups(recipe: Recipe, batch: int) -> list[Setup]:
-    """What may be tried, the surest first."""
-    if recipe.precision != "auto":
-        return [Setup(recipe.precision, batch)]
-    sizes = dict.fromkeys([batch, max(1, batch // 2)])
-    return [Setup("float32", size) for size in sizes] + [Setup("bfloat16", batch)]
 
 
 def _batch(setting: _Setting, task: Task) -> int:

@@ -73,7 +73,7 @@ def pictures(result: Result) -> np.ndarray:
 
 def test_bfloat16_shows_the_same_features(task: Task) -> None:
     exact = work(task)
-    rough = work(replace(task, setup=Setup("bfloat16", 4)))
+    rough = work(replace(task, precision="bfloat16"))
     assert (exact.setup.precision, rough.setup.precision) == ("float32", "bfloat16")
     reached = [(a.activation, b.activation) for a, b in zip(exact.pictures, rough.pictures, strict=True)]
     for full, half in reached:
@@ -111,5 +111,5 @@ def test_what_was_measured_is_known_in_the_next_run(task: Task, tmp_path: Path) 
     timings = Timings(cache)
     timings.add(result, jobs=2)
     timings.save()
-    assert Timings(cache).setup(task) == Setup("bfloat16", 2)
-    assert Timings(cache).setup(replace(task, layer="another")) is None
+    assert Timings(cache).precision(task) == "bfloat16"
+    assert Timings(cache).precision(replace(task, layer="another")) is None
