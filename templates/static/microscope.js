@@ -178,9 +178,9 @@
     const list = make("ul", { id: "found", role: "listbox", ariaLabel: "Results", hidden: true });
     const hint = make("p", { className: "hint" }, "Try a layer’s name, “", make("b", {}, "17"), "”, or a layer and a number.");
     const dialog = openDialog("palette", "Search", input, list, hint);
-    const data = await site().catch(() => null);
-    if (!data) { hint.textContent = "The search data of this site are missing."; return; }
+    let data;
     let chosen = 0;
+    let hasty = false; // Enter came before the data did
     const choose = (place) => {
       const options = all("[role=option]", list);
       chosen = (place + options.length) % (options.length || 1);
@@ -189,6 +189,7 @@
       input.setAttribute("aria-activedescendant", options.length ? "found-" + chosen : "");
     };
     const update = () => {
+      if (!data) return;
       const found = lookUp(data, input.value);
       list.replaceChildren(...found.map((entry, n) => make("li", { id: "found-" + n, role: "option", ariaSelected: "false", "data-href": root + entry.href },
         make("b", {}, entry.title), make("span", {}, entry.where), make("i", {}, entry.kind))));
@@ -203,7 +204,7 @@
       if (event.key === "ArrowDown") choose(chosen + 1);
       else if (event.key === "ArrowUp") choose(chosen - 1);
       else if (event.key === "Escape") dialog.close(); // a search field would only empty itself
-      else if (event.key === "Enter") find("[aria-selected=true]", list)?.click();
+      else if (event.key === "Enter") { hasty = !data; find("[aria-selected=true]", list)?.click(); }
       else return;
       event.preventDefault();
     });
@@ -214,7 +215,10 @@
       if (event.ctrlKey || event.metaKey) open(option.dataset.href);
       else location.href = option.dataset.href;
     });
+    data = await site().catch(() => null);
+    if (!data) { hint.textContent = "The search data of this site are missing."; return; }
     update();
+    if (hasty) find("[aria-selected=true]", list)?.click();
   }
 
   // -- a layer's grid ----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ Open = Callable[..., Page]
 
 def numbers(page: Page) -> list[str]:
     """Channel numbers in the grid, in the order shown, hidden ones left out."""
-    return [text.split()[0] for text in page.locator("[data-grid] li:visible .n").all_inner_texts()]
+    return [text.split()[0] for text in page.locator("[data-grid] li:visible .n").all_text_contents()]
 
 
 def press(page: Page, key: str, leads_to: str) -> None:
@@ -29,8 +29,7 @@ def test_search_finds_layers_channels_notes_and_classes(opened: Open, address: s
     page.get_by_role("combobox").fill("curve detectors")
     expect(page.get_by_role("option").first).to_contain_text("curve detectors")
     page.get_by_role("combobox").fill("stem 17")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{address}/{STEM}/17.html")
+    press(page, "Enter", f"{address}/{STEM}/17.html")
     page.keyboard.press("/")
     page.get_by_role("combobox").fill("espresso")
     page.keyboard.press("Enter")
@@ -64,8 +63,7 @@ def test_a_grid_switches_recipes_and_keeps_the_choice_on_the_way(opened: Open, a
     page.locator("[data-grid] a").nth(1).click()
     expect(page).to_have_url(f"{address}/{STEM}/1.html#negative")
     expect(page.locator(".shot.current h2")).to_have_text("negative")
-    page.keyboard.press("ArrowRight")
-    expect(page).to_have_url(f"{address}/{STEM}/2.html#negative")
+    press(page, "ArrowRight", f"{address}/{STEM}/2.html#negative")
     page.keyboard.press("3")
     expect(page.locator(".shot.current h2")).to_have_text("neuron")
 
