@@ -109,6 +109,7 @@ def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
 
 def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
     """Write the gallery; warnings go to standard error, and are failures when `strict`."""
+    from generator.gallery.pages_host import megabytes
     from generator.gallery.site import build_site
 
     started = time.monotonic()
@@ -116,7 +117,8 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if not quiet:
-        click.echo(f"Wrote the gallery in {duration(time.monotonic() - started)}: {report.index}")
+        took, size = duration(time.monotonic() - started), megabytes(report.bytes)
+        click.echo(f"Wrote the gallery ({size}) in {took}: {report.index}")
     if strict and report.warnings:
         raise SomeFailed(f"{many(len(report.warnings), 'warning')}, and --strict was given.")
 
