@@ -64,6 +64,8 @@ def test_a_grid_switches_recipes_and_keeps_the_choice_on_the_way(opened: Open, a
     expect(page).to_have_url(f"{address}/{STEM}/1.html#negative")
     expect(page.locator(".shot.current h2")).to_have_text("negative")
     press(page, "ArrowRight", f"{address}/{STEM}/2.html#negative")
+    # Its script has run once it shows the recipe that the address asks for.
+    expect(page.locator(".shot.current h2")).to_have_text("negative")
     page.keyboard.press("3")
     expect(page.locator(".shot.current h2")).to_have_text("neuron")
 
