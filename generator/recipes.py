@@ -46,7 +46,7 @@ class Recipe(BaseModel):
     ascent: Ascent = "normalized"
     """How a gradient becomes a step: `normalized` divides a picture's gradient by its root mean square and
     adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps)."""
-    equalize: Annotated[float, Field(ge=0, le=1)] = 0.8
+    equalize: Annotated[float, Field(ge=0, le=1)] = 0.65
     """How far a gradient's power is evened out over frequency bands before a `normalized` step."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.08
     """Step size, in the parameterization's own units."""
@@ -54,12 +54,12 @@ class Recipe(BaseModel):
     """Share of the steps, at the end, over which the step size falls to a tenth, so that details settle."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.4
     """Share of the last step that goes into the next (Adam's beta1)."""
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.006
     """Share of its distance from grey that each step takes back (`normalized` only): keeps contrast natural
     at the same activation."""
     pad: Annotated[int, Field(ge=0, le=256)] = 0
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
-    jitter: Annotated[int, Field(ge=0, le=256)] = 4
+    jitter: Annotated[int, Field(ge=0, le=256)] = 6
     """Largest shift per axis, in pixels, drawn anew for each picture and step."""
     scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.95, 1.05)
     """Smallest and largest zoom, drawn anew for each picture and step."""

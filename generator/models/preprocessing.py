@@ -33,13 +33,18 @@ class Preprocessing:
         """Network input for display pixels; works on NumPy arrays and on tensors."""
         if self.bgr:
             display = display[..., ::-1]
-        return display * np.asarray(self.scale, "float32") + np.asarray(self.offset, "float32")
+        return display * _shared(self.scale) + _shared(self.offset)
 
     def describe(self) -> str:
         """In words: what black and white become, and the order of colours."""
         black = _listing(self.offset)
         white = _listing(tuple(s + o for s, o in zip(self.scale, self.offset, strict=True)))
         return f"black becomes {black}, white {white}" + (", colours in the order BGR" if self.bgr else "")
+
+
+def _shared(values: tuple[float, ...]) -> Any:
+    """One number where all colours share it: TensorFlow multiplies by that in half the time."""
+    return np.float32(values[0]) if len(set(values)) == 1 else np.asarray(values, "float32")
 
 
 def _listing(values: tuple[float, ...]) -> str:

@@ -137,12 +137,9 @@ class Renderer:
         In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
         steps on coefficients that hardly matter (benchmarks/RESULTS.md).
         """
-        if self._space.bands is not None and self._recipe.equalize:
-            uphill = equalized(uphill, self._space.bands, self._recipe.equalize)
-        axes = list(range(1, len(uphill.shape)))
-        rms = tf.sqrt(tf.reduce_mean(uphill * uphill, axis=axes, keepdims=True))
+        bands = self._space.bands if self._recipe.equalize else None
         keep = self._recipe.momentum
-        move = keep * self._moments[0] + (1 - keep) * tf.math.divide_no_nan(uphill, rms)
+        move = keep * self._moments[0] + ((1 - keep) * _evenly(uphill, bands, self._recipe.equalize)) * uphill
         kept = (1 - self._recipe.weight_decay) * self._parameters
         self._parameters.assign(kept + rate * self._moments[0].assign(move))
 
@@ -178,15 +175,23 @@ def step_size(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * (COLDEST + (1 - COLDEST) * left / recipe.cooldown)
 
 
-def equalized(gradient: tf.Tensor, bands: NDArray[Any], amount: float) -> tf.Tensor:
-    """A gradient whose power is more even over frequency bands: by 1 the same in all, by 0 as it was.
-
-    `gradient` is (n, colours, size, size), `bands` (size, size) integers from 0. Deep layers push low
-    frequencies hardest and leave detail behind, shallow ones the other way round.
-    """
-    member = np.eye(bands.max() + 1, dtype="float32")[bands.reshape(-1)]
+def _evenly(gradient: tf.Tensor, bands: NDArray[Any] | None, amount: float) -> tf.Tensor:
+    """What to multiply a picture's gradient by, to divide it by its root mean square, bands evened out."""
+    power = gradient * gradient
+    if bands is None:
+        axes = list(range(1, len(gradient.shape)))
+        return tf.math.rsqrt(tf.maximum(tf.reduce_mean(power, axis=axes, keepdims=True), TINY))
     size = gradient.shape[-1]
-    power = tf.reshape(tf.reduce_mean(gradient * gradient, axis=1), (-1, size * size))
-    mean = tf.matmul(power, tf.constant(member / member.sum(axis=0)))
-    gain = tf.math.pow(mean + 1e-30, -amount / 2)
-    return gradient * tf.reshape(tf.gather(gain, bands.reshape(-1), axis=1), (-1, 1, size, size))
+    count = np.bincount(bands.reshape(-1)).astype("float32")
+    member = np.eye(len(count), dtype="float32")[bands.reshape(-1)]
+    coefficients = tf.reshape(tf.reduce_mean(power, axis=1), (-1, size * size))
+    mean = tf.matmul(coefficients, tf.constant(member / count))
+    gain = tf.math.pow(mean + TINY, -amount / 2)
+    # The mean square after evening out follows from the bands': no further pass over the coefficients.
+    square = tf.reduce_sum(gain * gain * mean * (count / count.sum()), axis=1, keepdims=True)
+    gain *= tf.math.rsqrt(tf.maximum(square, TINY))
+    return tf.reshape(tf.gather(gain, bands.reshape(-1), axis=1), (-1, 1, size, size))
+
+
+TINY = 1e-30
+"""Stands for zero in a denominator: a gradient that is zero stays zero."""
