@@ -2,6 +2,7 @@
 
     cache/
       entries/3f/3f9a...e1.png    the picture, lossless
+      entries/3f/3f9a...e1.webp   the animation of its making (or .gif), where the recipe asks for one
       entries/3f/3f9a...e1.json   its record; written last, so its presence means the entry is whole
       failures/3f9a...e1.json     why a picture could not be made; removed when it is
       models/<digest>.json        what is known of a network, so that planning need not open it
@@ -112,6 +113,10 @@ class Cache:
 
     # -- paths -------------------------------------------------------------------------------------
 
+    def animation_path(self, key: str, kind: str) -> Path:
+        """Where the animation of an entry is, `kind` being webp or gif; it need not have one."""
+        return self.picture_path(key).with_suffix(f".{kind}")
+
     def picture_path(self, key: str) -> Path:
         """Where the lossless picture of `key` is or would be."""
         return self.folder / "entries" / key[:2] / f"{key}.png"
@@ -160,12 +165,17 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def put(self, record: Record, picture: bytes) -> Record:
-        """Store a finished picture (PNG bytes) and its record; returns the record as stored."""
+    def put(self, record: Record, picture: bytes, animation: bytes = b"") -> Record:
+        """Store a finished picture (PNG bytes), the animation of its making if there is one, and its record.
+
+        `record.extra["animation"]` says what the animation is, webp or gif. Returns the record as stored.
+        """
         whole = Record(**{**asdict(record), "picture_sha256": hashlib.sha256(picture).hexdigest()})
-        # Rendered again by --force: a kill between the two writes must not leave old words on a new picture.
+        # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
         self.record_path(record.key).unlink(missing_ok=True)
         write_atomically(self.picture_path(record.key), picture)
+        if animation:
+            write_atomically(self.animation_path(record.key, record.extra["animation"]), animation)
         write_atomically(self.record_path(record.key), _json_bytes(asdict(whole)))
         self.failure_path(record.key).unlink(missing_ok=True)
         return whole
@@ -173,6 +183,8 @@ class Cache:
     def remove(self, key: str) -> None:
         """Forget an entry; the record goes first, so that a kill between leaves no false entry."""
         self.record_path(key).unlink(missing_ok=True)
+        for kind in ("webp", "gif"):
+            self.animation_path(key, kind).unlink(missing_ok=True)
         self.picture_path(key).unlink(missing_ok=True)
 
     def stamps(self) -> dict[str, Stamp]:

@@ -15,10 +15,18 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, is_file_name
+from generator.config import (
+    Channels,
+    Config,
+    LayerConfig,
+    ModelConfig,
+    Preprocessing,
+    RecipeConfig,
+    is_file_name,
+)
 from generator.errors import UserError
 from generator.problems import ConfigFile, Location, Problem
-from generator.recipes import BUILT_IN, Recipe
+from generator.recipes import BUILT_IN, RECIPE_FILES, Recipe
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -35,6 +43,7 @@ def read_config(path: Path) -> ConfigFile:
         return read
     read.problems += _recipe_problems(read.config)
     read.config = _absolute(read.config, path.resolve().parent)
+    read.problems += _missing_files(read.config)
     return read
 
 
@@ -44,7 +53,14 @@ def _absolute(config: Config, folder: Path) -> Config:
     given = {name: path for name in names if (path := getattr(config, name)) is not None}
     paths: dict[str, Any] = {name: folder / path.expanduser() for name, path in given.items()}
     models = {name: _absolute_model(model, folder) for name, model in config.models.items()}
-    return config.model_copy(update={**paths, "models": models})
+    recipes = {name: _absolute_recipe(recipe, folder) for name, recipe in config.recipes.items()}
+    return config.model_copy(update={**paths, "models": models, "recipes": recipes})
+
+
+def _absolute_recipe(recipe: RecipeConfig, folder: Path) -> RecipeConfig:
+    fields = dict(recipe.model_extra or {})
+    files = {name: str(folder / Path(fields[name]).expanduser()) for name in RECIPE_FILES if fields.get(name)}
+    return RecipeConfig.model_validate({"base": recipe.base, **fields, **files})
 
 
 def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
@@ -245,15 +261,31 @@ def _recipe_problems(config: Config) -> Iterator[Problem]:
             for detail in error.errors():
                 location = ("recipes", name, *detail["loc"][:1])
                 yield Problem(location, _message({**detail, "loc": location}))
-    known = config.recipe_names()
     for model_name, model in config.models.items():
         place: Location = ("models", model_name)
-        yield from _unknown_recipes((*place, "recipes"), model.recipes, known)
+        yield from _unusable_recipes((*place, "recipes"), model.recipes, config)
         for index, layer in enumerate(model.layers):
-            yield from _unknown_recipes((*place, "layers", index, "recipes"), layer.recipes or [], known)
+            yield from _unusable_recipes((*place, "layers", index, "recipes"), layer.recipes or [], config)
 
 
-def _unknown_recipes(location: Location, names: Sequence[str], known: Sequence[str]) -> Iterator[Problem]:
+def _unusable_recipes(location: Location, names: Sequence[str], config: Config) -> Iterator[Problem]:
+    known = config.recipe_names()
     for index, name in enumerate(names):
         if name not in known:
             yield Problem((*location, index), f"no recipe {name!r}{_suggestion(name, known)}")
+            continue
+        try:
+            lacks = config.recipe(name).lacks
+        except (ValidationError, KeyError):
+            continue  # reported where the recipe is described
+        if lacks:
+            message = f"recipe {name!r} needs `{lacks}:`; give it under `recipes: {name}:`"
+            yield Problem((*location, index), message)
+
+
+def _missing_files(config: Config) -> Iterator[Problem]:
+    for name, recipe in config.recipes.items():
+        for field in RECIPE_FILES:
+            file = (recipe.model_extra or {}).get(field)
+            if file and not Path(file).exists():
+                yield Problem(("recipes", name, field), f"no such file: {file}")

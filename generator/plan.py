@@ -16,13 +16,16 @@ from generator.config import Channels, Config, LayerConfig, ModelConfig
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.problems import Location, Problem
-from generator.recipes import Recipe
+from generator.recipes import WHOLE, Recipe
 from generator.render import RENDERER_VERSION
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make: a channel of a layer of a model, by a recipe, under its key."""
+    """One picture to make: a channel of a layer of a model, by a recipe, under its key.
+
+    The channel of a picture of a whole layer is WHOLE.
+    """
 
     model: str
     layer: str
@@ -33,7 +36,8 @@ class Job:
     @property
     def title(self) -> str:
         """How messages name the picture: `efficientnet-lite0/block5c_add/3 (channel)`."""
-        return f"{self.model}/{self.layer}/{self.channel} ({self.recipe_name})"
+        channel = "" if self.channel == WHOLE else f"/{self.channel}"
+        return f"{self.model}/{self.layer}{channel} ({self.recipe_name})"
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
         for selection, layer in _selected(model, anatomies[name]):
             for recipe_name in selection.recipes or model.recipes:
                 recipe = recipes.setdefault(recipe_name, config.recipe(recipe_name))
-                for channel in _channels(selection, model).select(layer.channels):
+                for channel in _wanted(recipe, _channels(selection, model), layer):
                     key = job_key(anatomies[name].fingerprint, layer.name, channel, recipe)
                     jobs[Job(name, layer.name, recipe_name, channel, key)] = None
     ordered = sorted(jobs, key=_order(config, anatomies))
@@ -118,6 +122,10 @@ def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no
         recipes[job.recipe_name],
         job.channel,
     )
+
+
+def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> list[int]:
+    return [WHOLE] if recipe.of_whole_layer else channels.select(layer.channels)
 
 
 def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:
@@ -156,6 +164,18 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             for layer in layers:
                 for text in _channels(selection, config.models[name]).beyond(layer.channels):
                     yield Problem(place, _no_channel(text, layer))
+                for recipe_name in selection.recipes or config.models[name].recipes:
+                    yield from _recipe_beyond(recipe_name, config, layer)
+
+
+def _recipe_beyond(name: str, config: Config, layer: Layer) -> Iterator[Problem]:
+    """Channels that a recipe names and the layer does not have."""
+    recipe = config.recipe(name)
+    named = {"direction": [channel for channel, _ in recipe.direction], "towards": [recipe.towards or 0]}
+    for field, channels in named.items():
+        for channel in channels:
+            if not 0 <= channel < layer.channels:
+                yield Problem(("recipes", name, field), _no_channel(str(channel), layer))
 
 
 def _no_layer(pattern: str, model: str, anatomy: Anatomy) -> str:

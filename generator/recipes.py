@@ -6,20 +6,54 @@ here only if it changes pictures; what only changes speed (batch size, threads) 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Objective = Literal["channel", "negative", "neuron"]
-Parameterization = Literal["fourier", "pixels"]
+Objective = Literal[
+    "channel",
+    "negative",
+    "neuron",
+    "direction",
+    "logit",
+    "class-token",
+    "diversity",
+    "interpolation",
+    "layer",
+    "caricature",
+]
+Parameterization = Literal["fourier", "pixels", "maco"]
+Squash = Literal["sigmoid", "clip"]
+Start = Literal["noise", "grey", "black", "image"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Ascent = Literal["normalized", "adam"]
+Ascent = Literal["normalized", "adam", "plain"]
+
+WHOLE = -1
+"""Stands for the channel of a picture that is of a whole layer."""
+
+RECIPE_FILES = ("image", "magnitude")
+"""Fields that name files; in config.yaml relative to it."""
+
+_OF_WHOLE_LAYERS = ("layer", "caricature", "direction")
+_OF_SEVERAL_PICTURES = ("diversity", "interpolation")
 
 
 def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
     if not 0 < zoom[0] <= zoom[1] <= 10:
         raise ValueError(f"should be two zooms above 0 and up to 10, the smaller one first, not {list(zoom)}")
     return zoom
+
+
+def _as_pairs(value: object) -> object:
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
 class Recipe(BaseModel):
@@ -29,23 +63,67 @@ class Recipe(BaseModel):
 
     description: Annotated[str, Field(exclude=True)] = ""
     """One sentence for the gallery; not part of the key."""
+
     objective: Objective = "channel"
-    """What the picture maximises: a channel's mean activation, its negative, or its central unit."""
+    """What the picture maximises. Of a channel: its mean activation (`channel`), its negative, one unit
+    (`neuron`), the class score before softmax or sigmoid (`logit`), a transformer's class token
+    (`class-token`), several varied pictures (`diversity`), a series towards another channel
+    (`interpolation`). Of a layer: the mean of its squares (`layer`, DeepDream), a `direction` in it, or what
+    it sees in a photo (`caricature`)."""
+    position: tuple[Unit, Unit] | None = None
+    """For `neuron`: how far down and how far right the unit is, each from 0 to 1; default: the centre."""
+    direction: Annotated[tuple[tuple[int, float], ...], BeforeValidator(_as_pairs)] = ()
+    """For `direction`: the weight of each channel that takes part, as in `{3: 1.0, 17: -0.5}`."""
+    cossim: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """For `direction` and `caricature`: power of the cosine similarity that the product is multiplied by;
+    more gives up strength for purity (Lucid's cossim_pow)."""
+    towards: Annotated[int | None, Field(ge=0)] = None
+    """For `interpolation`: the channel at the far end of the series."""
+    pictures: Annotated[int, Field(ge=1, le=16)] = 1
+    """For `diversity` and `interpolation`: how many pictures are optimised and shown together."""
+    diversity: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """For `diversity`: what likeness costs, as a share of the activation: the mean cosine similarity of the
+    pictures' Gram matrices at the layer, times this."""
+
     parameterization: Parameterization = "fourier"
-    """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), or raw pixels."""
+    """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), raw `pixels`, or only the
+    Fourier phases at a fixed magnitude (`maco`)."""
     decorrelate: bool = True
     """Optimise in ImageNet's decorrelated colour space, so that colours come out natural."""
     decay: Annotated[float, Field(ge=0, le=3)] = 1.0
-    """Power of the 1/f scaling of the Fourier coefficients: larger is smoother."""
-    start: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Power of the 1/f scaling of the Fourier coefficients, or of MACO's magnitude: larger is smoother."""
+    magnitude: Path | None = None
+    """For `maco`: a picture, or a folder of pictures, whose mean magnitude is taken instead of 1/f."""
+    squash: Squash = "sigmoid"
+    """How colours are kept in range: through a `sigmoid`, or by clipping after each step (`pixels` only)."""
+
+    start_from: Start = "noise"
+    """What the optimisation starts from: noise around grey, plain grey or black, or the `image`."""
+    image: Path | None = None
+    """The user's photo: what a `caricature` exaggerates, and where `start_from: image` starts. Pictures take
+    its shape, their longer side being `size`."""
+    start: Annotated[float, Field(ge=0, le=10)] = 0.01
     """Standard deviation of the starting noise, in the parameterization's own units."""
+
     size: Annotated[int, Field(ge=16, le=2048)] = 160
-    """Width and height of the picture, in pixels."""
+    """Longer side of the picture, in pixels. A network with a fixed input of at most 96 pixels gets pictures
+    of just that size, and pad and jitter in proportion."""
+    octaves: Annotated[int, Field(ge=1, le=20)] = 1
+    """Sizes that are worked through from small to `size`; the steps are shared out among them."""
+    octave_scale: Annotated[float, Field(gt=1, le=4)] = 1.4
+    """How many times larger each octave is than the one before."""
+    octave_blur: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Blur of a picture when it is enlarged for the next octave: standard deviation in pixels."""
+    tile: Annotated[int, Field(ge=0, le=2048)] = 0
+    """Larger pictures are seen tile by tile, each so many pixels wide, shifted anew at each step; 0 shows
+    them whole."""
+
     steps: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Optimisation steps."""
+    """Optimisation steps, all octaves together."""
     ascent: Ascent = "normalized"
     """How a gradient becomes a step: `normalized` divides a picture's gradient by its root mean square and
-    adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps)."""
+    adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps); `plain` divides by
+    the gradient's standard deviation and does nothing else."""
     equalize: Annotated[float, Field(ge=0, le=1)] = 0.65
     """How far a gradient's power is evened out over frequency bands before a `normalized` step."""
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.08
@@ -57,6 +135,16 @@ class Recipe(BaseModel):
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.006
     """Share of its distance from grey that each step takes back (`normalized` only): keeps contrast natural
     at the same activation."""
+
+    l1: Weight = 0.0
+    """Cost of the sum of distances from grey, pixels in [0, 1] (Lucid's example: 0.05)."""
+    l2: Weight = 0.0
+    """Cost of the root of the summed squared distances from grey."""
+    total_variation: Weight = 0.0
+    """Cost of the summed differences between neighbouring pixels (Lucid's example: 0.25)."""
+    blur: Weight = 0.0
+    """Cost of the squared difference from a blurred copy: each step blurs a little (Lucid's example: 1)."""
+
     pad: Annotated[int, Field(ge=0, le=256)] = 0
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
     jitter: Annotated[int, Field(ge=0, le=256)] = 6
@@ -65,6 +153,13 @@ class Recipe(BaseModel):
     """Smallest and largest zoom, drawn anew for each picture and step."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 5.0
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Standard deviation of noise that is added to what the network sees, anew at each step."""
+
+    frames: Annotated[int, Field(ge=0, le=120)] = 0
+    """Frames of an animation of the optimisation, shown on the channel's page on demand; 0 for none."""
+    gif: bool = False
+    """Write the animation as GIF, for where WebP is not understood; it is several times larger."""
     precision: Precision = "auto"
     """Number format of the network: `float32`, `bfloat16`, or `auto`, which measures long layers and takes
     the faster on this machine. Rounding differs: deep layers' pictures come out otherwise, as good."""
@@ -74,10 +169,59 @@ class Recipe(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of the start and of the transforms; each channel draws its own stream from it."""
 
-    def identity(self) -> dict[str, Any]:
-        """What enters a key: every field that changes the picture, as plain JSON values."""
-        return self.model_dump(mode="json")
+    @model_validator(mode="after")
+    def _fields_fit(self) -> Recipe:
+        if self.squash == "clip" and self.parameterization != "pixels":
+            raise ValueError("`squash: clip` is for `parameterization: pixels`")
+        if self.parameterization == "maco" and self.start_from != "noise":
+            raise ValueError("`parameterization: maco` starts from noise; it has no place for a picture")
+        if self.objective in _OF_SEVERAL_PICTURES and self.pictures < 2:
+            raise ValueError(f"`objective: {self.objective}` needs `pictures`, 2 or more")
+        if self.objective not in _OF_SEVERAL_PICTURES and self.pictures > 1:
+            raise ValueError("`pictures` is for the objectives diversity and interpolation")
+        return self
 
+    @property
+    def lacks(self) -> str:
+        """What the user has yet to give before the recipe can be used, as a field's name; or nothing."""
+        if self.image is None and (self.start_from == "image" or self.objective == "caricature"):
+            return "image"
+        if self.objective == "direction" and not self.direction:
+            return "direction"
+        return "towards" if self.objective == "interpolation" and self.towards is None else ""
+
+    @property
+    def of_whole_layer(self) -> bool:
+        """Whether it makes one picture of a layer instead of one a channel."""
+        return self.objective in _OF_WHOLE_LAYERS
+
+    def identity(self) -> dict[str, Any]:
+        """What enters a key: every field that changes the picture, as plain JSON values.
+
+        Files enter by what is in them. Raises OSError for those that can't be read.
+        """
+        values = self.model_dump(mode="json")
+        for name in RECIPE_FILES:
+            path = getattr(self, name)
+            values[name] = None if path is None else content_digest(path)
+        return values
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file, or of the names and contents of a folder's files; OSError if unreadable."""
+    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    states = ((file, file.stat()) for file in files)
+    parts = [_file_digest(file, state.st_mtime_ns, state.st_size) for file, state in states]
+    return parts[0] if path.is_file() else hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _file_digest(path: Path, _written: int, _size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_STILL: dict[str, Any] = {"pad": 0, "jitter": 0, "scale": (1.0, 1.0), "rotate": 0.0}
 
 BUILT_IN: dict[str, Recipe] = {
     "channel": Recipe(
@@ -92,6 +236,70 @@ BUILT_IN: dict[str, Recipe] = {
         jitter=1,
         description="The picture that excites the single unit at the centre of the channel.",
     ),
+    "diversity": Recipe(
+        objective="diversity",
+        pictures=4,
+        diversity=1.0,
+        description="Four pictures that excite the channel and are as unlike as can be: its facets.",
+    ),
+    "interpolation": Recipe(
+        objective="interpolation",
+        pictures=6,
+        description="From this channel to another, step by step: what lies between two features.",
+    ),
+    "logit": Recipe(
+        objective="logit",
+        steps=128,
+        description="What the network takes for the class itself: its score before softmax or sigmoid.",
+    ),
+    "class-token": Recipe(
+        objective="class-token",
+        description="The picture that excites the channel in a transformer's class token.",
+    ),
+    "direction": Recipe(
+        objective="direction",
+        description="What several channels look for together, each with its weight.",
+    ),
+    "deepdream": Recipe(
+        objective="layer",
+        start=0.1,
+        octaves=3,
+        description="Whatever excites the layer as a whole, from noise: its favourite motifs.",
+    ),
+    "dream-photo": Recipe(
+        objective="layer",
+        parameterization="pixels",
+        decorrelate=False,
+        squash="clip",
+        start_from="image",
+        start=0.0,
+        size=480,
+        octaves=4,
+        tile=256,
+        steps=80,
+        ascent="plain",
+        learning_rate=0.01,
+        cooldown=0.0,
+        **_STILL,
+        description="DeepDream: a photo, changed so that the layer sees more of what it sees in it.",
+    ),
+    "caricature": Recipe(
+        objective="caricature",
+        cossim=2.0,
+        steps=128,
+        description="What the layer sees in a photo, exaggerated and painted from nothing.",
+    ),
+    "maco": Recipe(
+        parameterization="maco",
+        steps=256,
+        ascent="adam",
+        learning_rate=0.1,
+        momentum=0.9,
+        jitter=24,
+        scale=(1.0, 1.6),
+        noise=0.08,
+        description="Only phases are optimised, at the magnitudes of natural pictures (Fel et al. 2023).",
+    ),
     "lucid": Recipe(
         ascent="adam",
         steps=512,
@@ -104,5 +312,43 @@ BUILT_IN: dict[str, Recipe] = {
         scale=(0.9, 1.1),
         rotate=10.0,
         description="The channel's favourite by the settings of Lucid: slower, softer contrast.",
+    ),
+    "pixels": Recipe(
+        parameterization="pixels",
+        ascent="adam",
+        steps=256,
+        learning_rate=0.05,
+        cooldown=0.0,
+        momentum=0.9,
+        total_variation=0.0005,
+        description="Raw pixels instead of Fourier coefficients: what the smoothing by 1/f hides.",
+    ),
+    "seed-2021": Recipe(
+        parameterization="pixels",
+        decorrelate=False,
+        squash="clip",
+        start=0.1,
+        ascent="plain",
+        steps=10,
+        learning_rate=0.1,
+        cooldown=0.0,
+        **_STILL,
+        description="Ten plain steps over pixels from noise: the classic tutorial's picture.",
+    ),
+    "multi-scale": Recipe(
+        parameterization="pixels",
+        decorrelate=False,
+        squash="clip",
+        start=0.1,
+        size=320,
+        octaves=12,
+        octave_scale=1.2,
+        octave_blur=1.0,
+        steps=240,
+        ascent="plain",
+        learning_rate=0.02,
+        cooldown=0.0,
+        **_STILL,
+        description="Small first, then enlarged and blurred twelve times: features in forty lines.",
     ),
 }
