@@ -20,6 +20,7 @@ from generator.cache import Cache, Failure, Record
 from generator.config import Config
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, make_plan
+from generator.recipes import Recipe
 
 
 def layer(name: str, channels: int, *inputs: str, kind: str = "Conv2D", **changes: Any) -> Layer:
@@ -35,16 +36,18 @@ def layer(name: str, channels: int, *inputs: str, kind: str = "Conv2D", **change
     return Layer(name=name, kind=kind, channels=channels, inputs=inputs, **values)
 
 
-def anatomy(layers: Iterable[Layer], *, name: str = "synthetic", classes: Sequence[str] = ()) -> Anatomy:
+def anatomy(
+    layers: Iterable[Layer], *, name: str = "synthetic", classes: Sequence[str] = (), colours: int = 3
+) -> Anatomy:
     """A network of these layers after an input."""
-    source = layer("input", 3, kind="InputLayer", shape=(64, 64, 3))
+    source = layer("input", colours, kind="InputLayer", shape=(64, 64, colours))
     return Anatomy(
         name=name,
         source=f"{name}.keras",
         weights="none",
         origin="Random weights, made for tests",
         fingerprint=hashlib.sha256(name.encode()).hexdigest(),
-        input_shape=(64, 64, 3),
+        input_shape=(64, 64, colours),
         preprocessing="black becomes 0, white 1",
         parameters=12_345,
         layers=(source, *layers),
@@ -102,9 +105,33 @@ def texture(number: int, size: int) -> npt.NDArray[np.uint8]:
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Pixels (height, width, 3) as a PNG file."""
+    """Pixels (height, width, 3) or, with their opacity, (height, width, 4) as a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def pixels_of(recipe: Recipe, number: int) -> npt.NDArray[np.uint8]:
+    """What a renderer would make by a recipe, as to shape: (height, width, 3), or 4 for MACO's opacity.
+
+    Pictures with a photo are 3:2; several together stand in a grid, as the renderer's do.
+    """
+    height = recipe.size * 2 // 3 if recipe.image else recipe.size
+    one = [texture(number + place, recipe.size)[:height] for place in range(recipe.pictures)]
+    columns = math.ceil(math.sqrt(recipe.pictures))
+    rows = [np.concatenate(one[at : at + columns], axis=1) for at in range(0, len(one), columns)]
+    pixels = np.concatenate(rows)
+    if recipe.parameterization != "maco":
+        return pixels
+    opacity = np.broadcast_to(np.linspace(0, 255, recipe.size), pixels.shape[:2]).astype(np.uint8)
+    return np.dstack([pixels, opacity])
+
+
+def animation(recipe: Recipe, number: int, kind: str) -> bytes:
+    """As many frames as the recipe asks for."""
+    frames = [Image.fromarray(texture(number + place, recipe.size)) for place in range(recipe.frames)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], duration=80, loop=0)
     return buffer.getvalue()
 
 
@@ -113,9 +140,13 @@ def fill(plan: Plan, jobs: Iterable[Job] | None = None, *, dead: Iterable[Job] =
     cache = Cache(plan.config.cache)
     lifeless = set(dead)
     for job in plan.jobs if jobs is None else jobs:
-        size = plan.recipes[job.recipe_name].size
-        picture = png(texture(int(job.key[:12], 16), size))
-        cache.put(record(plan, job, dead=job in lifeless), picture)
+        recipe, number = plan.recipes[job.recipe_name], int(job.key[:12], 16)
+        kind = ("gif" if recipe.gif else "webp") if recipe.frames else ""
+        cache.put(
+            record(plan, job, dead=job in lifeless),
+            png(pixels_of(recipe, number)),
+            animation(recipe, number, kind) if kind else b"",
+        )
     return cache
 
 
@@ -124,6 +155,13 @@ def record(plan: Plan, job: Job, *, dead: bool = False, **changes: Any) -> Recor
     recipe = plan.recipes[job.recipe_name]
     reached = 0.0 if dead else 1 + int(job.key[:4], 16) / 4096
     reached *= -1 if recipe.objective == "negative" else 1
+    columns = math.ceil(math.sqrt(recipe.pictures))
+    height = recipe.size * 2 // 3 if recipe.image else recipe.size
+    extra: dict[str, Any] = {"pictures": recipe.pictures} if recipe.pictures > 1 else {}
+    if recipe.frames:
+        extra["animation"] = "gif" if recipe.gif else "webp"
+    if plan.models[job.model].input_shape[-1] not in (1, 3):
+        extra["false_colour"] = True
     values: dict[str, Any] = {
         "key": job.key,
         "model": job.model,
@@ -135,11 +173,12 @@ def record(plan: Plan, job: Job, *, dead: bool = False, **changes: Any) -> Recor
         "activation": reached,
         "trajectory": tuple(round(reached * (1 - math.exp(-step / 6)), 4) for step in range(32)),
         "dead": dead,
-        "width": recipe.size,
-        "height": recipe.size,
+        "width": columns * recipe.size,
+        "height": math.ceil(recipe.pictures / columns) * height,
         "seconds": 1.5,
         "rendered_at": "2026-11-23T22:25:39+00:00",
         "versions": {"keras": "3.15.1", "pocket-microscope": "0.1.0", "renderer": "1"},
+        "extra": extra,
     }
     return Record(**{**values, **changes})
 
@@ -184,4 +223,60 @@ def rich_plan(folder: Path, **settings: Any) -> Plan:
     stem = [job for job in plan.jobs if job.layer == "stem"]
     fill(plan, set(plan.jobs) - set(stem[1:3]), dead=stem[4:5])
     fail(plan, stem[1])
+    return plan
+
+
+# -- a gallery of every kind of picture ------------------------------------------------------------
+
+KINDS: dict[str, Any] = {
+    "moving": {"base": "channel", "frames": 4, "size": 160},
+    "facets": {"base": "diversity", "size": 128},
+    "between": {"base": "interpolation", "towards": 3, "size": 96},
+    "phases": {"base": "maco", "size": 128},
+    "tiny": {"base": "channel", "size": 28},
+    "dream": {"base": "deepdream", "size": 160, "frames": 4, "gif": True},
+    "photo": {"base": "dream-photo", "image": "photo.png", "size": 300},
+    "sketch": {"base": "caricature", "image": "photo.png", "size": 96},
+    "blend": {"base": "direction", "direction": {"1": 1.0, "3": -0.5}},
+}
+"""Recipes for every shape a picture may have."""
+
+VARIED: dict[str, Any] = {
+    "net": {
+        "layers": [
+            {
+                "name": "stem",
+                "channels": "0-5",
+                "recipes": ["moving", "facets", "between", "phases", "dream", "photo", "sketch", "blend"],
+            },
+            {"name": "right", "channels": "0-9", "recipes": ["tiny"]},
+            {"name": "mixed", "recipes": ["dream", "photo"]},
+        ]
+    },
+    "many colours": {"layers": [{"name": "deep", "channels": "0-3", "recipes": ["channel", "dream"]}]},
+    "as a whole": {"layers": [{"name": "deep", "recipes": ["dream"]}]},
+}
+
+
+def varied_plan(folder: Path, **settings: Any) -> Plan:
+    """A filled plan of pictures of whole layers, animations, several together, small and transparent ones.
+
+    Of the first layer as a whole, `sketch` has failed and `blend` is missing.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / "photo.png").write_bytes(png(texture(7, 96)[:64]))
+    files = {name: {**kind} for name, kind in KINDS.items()}
+    for kind in files.values():
+        if "image" in kind:
+            kind["image"] = folder / kind["image"]
+    networks = {
+        "net": branching(8),
+        "many colours": anatomy([layer("deep", 4, "input")], name="colours", colours=5),
+        "as a whole": anatomy([layer("deep", 4, "input")], name="whole"),
+    }
+    plan = plan_of(folder, networks, VARIED, recipes=files, **settings)
+    job_of = {job.recipe_name: job for job in plan.jobs}
+    sketch, blend = job_of["sketch"], job_of["blend"]
+    fill(plan, [job for job in plan.jobs if job not in (sketch, blend)])
+    fail(plan, sketch)
     return plan

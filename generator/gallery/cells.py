@@ -7,30 +7,61 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from generator.cache import Record
+from generator.gallery import shapes
 from generator.gallery.pages import LayerView, Note, RecipeView
+from generator.recipes import WHOLE
 
 State = Literal["shown", "dead", "failed", "missing"]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A channel by a recipe: its picture, or why there is none."""
+    """A channel (or a whole layer) by a recipe: its picture, or why there is none.
+
+    `animation` is the path of the animation of its making, where there is one.
+    """
 
     recipe: RecipeView
     state: State
     path: str
     record: Record | None = None
     reason: str = ""
+    animation: str = ""
 
     @property
     def visible(self) -> bool:
         """Whether there is a picture."""
         return self.record is not None
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures it is composed of."""
+        return int(self.record.extra.get("pictures", 1)) if self.record else 1
+
+    @property
+    def false_colour(self) -> bool:
+        """Whether the network's colours are not those of a screen."""
+        return bool(self.record and self.record.extra.get("false_colour"))
+
+    @property
+    def small(self) -> bool:
+        """Whether it is to be shown pixel by pixel."""
+        return bool(self.record and shapes.is_small(self.record.width, self.record.height, self.pictures))
+
+    @property
+    def shown_width(self) -> int:
+        """How wide its page shows it, in CSS pixels."""
+        if self.record is None:
+            return shapes.SMALL_SHOWN
+        return shapes.shown_width(self.record.width, self.record.height, self.pictures)
+
 
 @dataclass(frozen=True)
 class Cell:
-    """A channel with all its shots, and its place (`index`) in the layer and on its sheets."""
+    """A channel with all its shots, and its place (`index`) in the layer and on its sheets.
+
+    A layer as a whole is one too: its channel is WHOLE.
+    """
 
     layer: LayerView
     channel: int
@@ -41,6 +72,21 @@ class Cell:
     def path(self) -> str:
         """Its page."""
         return self.layer.page(self.channel)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the layer as a whole."""
+        return self.channel == WHOLE
+
+    @property
+    def address(self) -> str:
+        """What pins name it: its layer's folder and its channel, or `layer`."""
+        return f"{self.layer.folder}/{'layer' if self.whole else self.channel}"
+
+    @property
+    def false_colour(self) -> bool:
+        """Whether any picture of it is in false colours."""
+        return any(shot.false_colour for shot in self.shots)
 
     def shot(self, recipe: RecipeView) -> Shot | None:
         """Its shot by a recipe, if the plan has one."""
@@ -70,7 +116,8 @@ class Summary:
     """A layer in numbers.
 
     `best` are the places of its most active channels by its first recipe, for strips and collages; `bare`
-    the channels without a picture, by recipe's slug.
+    the channels without a picture, by recipe's slug; `wholes` the slugs of recipes that show the layer as a
+    whole and have done so.
     """
 
     shown: int = 0
@@ -79,6 +126,7 @@ class Summary:
     dead: int = 0
     best: tuple[int, ...] = ()
     bare: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    wholes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` reads them back."""
@@ -88,4 +136,5 @@ class Summary:
     def from_json(cls, values: dict[str, Any]) -> Summary:
         """A summary from what `to_json` gave; raises KeyError or TypeError for anything else."""
         bare = {slug: tuple(channels) for slug, channels in values["bare"].items()}
-        return cls(**{**values, "best": tuple(values["best"]), "bare": bare})
+        places = {name: tuple(values[name]) for name in ("best", "wholes")}
+        return cls(**{**values, **places, "bare": bare})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from generator.cache import Cache, Stamp
 from generator.gallery.cells import Cell, Shot, State, Summary
@@ -20,6 +21,7 @@ from generator.gallery.pages import (
 )
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Plan
+from generator.recipes import WHOLE
 
 Keys = Mapping[tuple[str, int], str]
 """The keys of a layer's pictures by (recipe's name, channel)."""
@@ -87,8 +89,9 @@ def _layer(
     recipes: Mapping[str, RecipeView],
     notes: Mapping[str, Note],
 ) -> LayerView:
-    channels = tuple(sorted({channel for _, channel in keys}))
+    channels = tuple(sorted({channel for _, channel in keys} - {WHOLE}))
     used = {name for name, _ in keys}
+    views = [view for name, view in recipes.items() if name in used]
     names = anatomy.classes if _names_classes(layer, anatomy) else ()
     address = f"{model}/{layer.name}"
     return LayerView(
@@ -97,7 +100,8 @@ def _layer(
         folder=folder,
         layer=layer,
         channels=channels,
-        recipes=tuple(view for name, view in recipes.items() if name in used),
+        recipes=tuple(view for view in views if not view.whole),
+        wholes=tuple(view for view in views if view.whole),
         note=notes.get(address, Note()),
         notes=tuple((c, notes[f"{address}/{c}"]) for c in channels if f"{address}/{c}" in notes),
         classes=names,
@@ -127,18 +131,31 @@ def _families(models: Iterable[ModelView]) -> tuple[Family, ...]:
 def read_cells(layer: LayerView, keys: Keys, cache: Cache, broken: Mapping[str, str]) -> tuple[Cell, ...]:
     """A layer's channels with what the cache knows of their pictures; `broken` are reasons by key."""
     return tuple(
-        Cell(
-            layer,
-            channel,
-            index,
-            tuple(
-                _shot(layer, recipe, channel, keys[recipe.name, channel], cache, broken)
-                for recipe in layer.recipes
-                if (recipe.name, channel) in keys
-            ),
-        )
+        _cell(layer, channel, index, layer.recipes, keys, cache, broken)
         for index, channel in enumerate(layer.channels)
     )
+
+
+def read_whole(layer: LayerView, keys: Keys, cache: Cache, broken: Mapping[str, str]) -> Cell:
+    """A layer as a whole, likewise; it may have no shots."""
+    return _cell(layer, WHOLE, 0, layer.wholes, keys, cache, broken)
+
+
+def _cell(
+    layer: LayerView,
+    channel: int,
+    index: int,
+    recipes: Sequence[RecipeView],
+    keys: Keys,
+    cache: Cache,
+    broken: Mapping[str, str],
+) -> Cell:
+    shots = (
+        _shot(layer, recipe, channel, keys[recipe.name, channel], cache, broken)
+        for recipe in recipes
+        if (recipe.name, channel) in keys
+    )
+    return Cell(layer, channel, index, tuple(shots))
 
 
 def _shot(
@@ -150,26 +167,34 @@ def _shot(
     record = cache.get(key)
     if record is not None:
         state: State = "dead" if record.dead else "shown"
-        return Shot(recipe, state, path, record)
+        moving = layer.animation(recipe, channel) if animation_file(recipe, key, cache) else ""
+        return Shot(recipe, state, path, record, animation=moving)
     failure = cache.failure(key)
     if failure is not None:
         return Shot(recipe, "failed", path, reason=failure.reason)
     return Shot(recipe, "missing", path)
 
 
-def summarize(layer: LayerView, cells: Sequence[Cell]) -> Summary:
+def animation_file(recipe: RecipeView, key: str, cache: Cache) -> Path | None:
+    """Where the cache has the animation of a picture, if it has one."""
+    path = cache.animation_path(key, recipe.animation_kind) if recipe.animation_kind else None
+    return path if path is not None and path.exists() else None
+
+
+def summarize(layer: LayerView, cells: Sequence[Cell], whole: Cell) -> Summary:
     """A layer in numbers; its best channels are the most active ones by its first recipe."""
-    states = [shot.state for cell in cells for shot in cell.shots]
+    states = [shot.state for cell in (*cells, whole) for shot in cell.shots]
     return Summary(
         shown=states.count("shown") + states.count("dead"),
         failed=states.count("failed"),
         missing=states.count("missing"),
         dead=states.count("dead"),
-        best=tuple(_best(layer.recipes[0], cells)),
+        best=tuple(_best(layer.face, cells or (whole,))),
         bare={
             recipe.slug: tuple(cell.channel for cell in cells if not cell.visible(recipe))
             for recipe in layer.recipes
         },
+        wholes=tuple(shot.recipe.slug for shot in whole.shots if shot.visible),
     )
 
 
@@ -192,6 +217,6 @@ def stamps_of(layer: LayerView, keys: Keys, stamps: Mapping[str, Stamp]) -> list
     """The cache's stamps of all pictures of a layer, in the layer's own order."""
     return [
         stamps.get(keys.get((recipe.name, channel), ""))
-        for recipe in layer.recipes
-        for channel in layer.channels
+        for recipe in (*layer.recipes, *layer.wholes)
+        for channel in layer.channels_of(recipe)
     ]

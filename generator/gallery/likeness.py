@@ -7,14 +7,9 @@ import numpy.typing as npt
 
 Features = npt.NDArray[np.float32]
 
-_SIDE = 32
-
 
 def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
-    """Places of small pictures (n, side, side, 3), each followed by the most similar one not yet taken.
-
-    Of each, the left upper 32 x 32 pixels count.
-    """
+    """Places of small pictures (n, 32, 32, 3), each followed by the most similar one not yet taken."""
     if len(tiles) < 3:
         return list(range(len(tiles)))
     features = _features(tiles)
@@ -32,7 +27,7 @@ def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
 
 def _features(tiles: npt.NDArray[np.uint8]) -> Features:
     """What a picture looks like wherever things are in it: its colours, and how strong which grating is."""
-    small = tiles[:, :_SIDE, :_SIDE].astype(np.float32) / 255
+    small = tiles.astype(np.float32) / 255
     colours = np.concatenate([small.mean(axis=(1, 2)), small.std(axis=(1, 2))], axis=1)
     grey = small.mean(axis=3)
     spectrum = np.abs(np.fft.rfft2(grey - grey.mean(axis=(1, 2), keepdims=True)))

@@ -12,6 +12,7 @@ import yaml
 from generator.errors import UserError
 from generator.gallery.pages import Note
 from generator.plan import Plan
+from generator.recipes import WHOLE
 
 _KEYS = ("label", "text", "tags")
 
@@ -41,7 +42,9 @@ def read_notes(path: Path, plan: Plan) -> tuple[dict[str, Note], list[str]]:
 def _addresses(plan: Plan) -> dict[str, None]:
     """Every address a note may have, from models down to channels."""
     layers = dict.fromkeys(f"{job.model}/{job.layer}" for job in plan.jobs)
-    channels = dict.fromkeys(f"{job.model}/{job.layer}/{job.channel}" for job in plan.jobs)
+    channels = dict.fromkeys(
+        f"{job.model}/{job.layer}/{job.channel}" for job in plan.jobs if job.channel != WHOLE
+    )
     return {**dict.fromkeys(plan.models), **layers, **channels}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from generator.gallery.diagram import draw
 from generator.gallery.gather import source_of
 from generator.gallery.output import Output
 from generator.gallery.pages import LayerView, ModelView, SiteView
+from generator.gallery.pictures import Source
 from generator.gallery.script_data import search_data
 from generator.gallery.templating import Templates
 
 Summaries = Mapping[str, Summary]
-Sources = Mapping[str, Mapping[int, Path]]
+Sources = Mapping[str, Mapping[int, Source]]
 
 COLLAGE = (6, 3, 128)
 SOCIAL = (6, 3, 210)
@@ -54,12 +54,6 @@ def write(
 # -- collages --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Collage:
-    pictures: tuple[Path, ...]
-    source: str
-
-
 def _write_collage(model: ModelView, summaries: Summaries, sources: Sources, output: Output) -> bool:
     """Write the picture of a model's best channels, if there are any."""
     columns, rows, _ = COLLAGE
@@ -76,21 +70,21 @@ def _write_social(site: SiteView, summaries: Summaries, sources: Sources, output
 
 def _best(
     layers: tuple[LayerView, ...], summaries: Summaries, sources: Sources, count: int
-) -> tuple[Path, ...]:
+) -> tuple[Source, ...]:
     """The best channels' pictures, as many of each layer as there is room for, from input to output."""
     share = -(-count // max(len(layers), 1))
     columns = [
         [sources[layer.folder][place] for place in summaries[layer.folder].best[:share]] for layer in layers
     ]
-    turns = (path for path in chain.from_iterable(zip_longest(*columns)) if path is not None)
+    turns = (one for one in chain.from_iterable(zip_longest(*columns)) if one is not None)
     chosen = set(list(turns)[:count])
-    return tuple(path for column in columns for path in column if path in chosen)
+    return tuple(one for column in columns for one in column if one in chosen)
 
 
-def _write_board(best: tuple[Path, ...], shape: tuple[int, int, int], path: str, output: Output) -> bool:
+def _write_board(best: tuple[Source, ...], shape: tuple[int, int, int], path: str, output: Output) -> bool:
     if not best:
         return False
-    source = source_of(pictures.PICTURE_VERSION, shape, [_state(file) for file in best])
+    source = source_of(pictures.PICTURE_VERSION, shape, [_state(one.path) for one in best])
     if output.is_current(path, source):
         output.keep(path)
         return True

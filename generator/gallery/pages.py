@@ -5,6 +5,8 @@
     models/<model>/<layer>/index.html             all channels of a layer
     models/<model>/<layer>/<channel>.html         one channel
     models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
+    models/<model>/<layer>/<recipe>/<channel>-animation.webp    how it came about, or .gif
+    models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
     families/<tag>.html                           channels with the same tag in notes.yaml
 
 Paths are relative to the site's root and need no escaping, in URLs as in file names.
@@ -19,8 +21,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from generator.gallery.settings import Settings, settings_of
 from generator.models.anatomy import Anatomy, Layer
-from generator.recipes import Recipe
+from generator.recipes import WHOLE, Recipe
 
 INDEX = "index.html"
 ABOUT = "about.html"
@@ -94,10 +97,30 @@ class RecipeView:
         """One sentence; recipes of the user's may have none."""
         return self.recipe.description
 
+    @property
+    def whole(self) -> bool:
+        """Whether its pictures are of whole layers."""
+        return self.recipe.of_whole_layer
+
+    @property
+    def animation_kind(self) -> str:
+        """What its animations are: `webp`, `gif`, or nothing when it makes none."""
+        if not self.recipe.frames:
+            return ""
+        return "gif" if self.recipe.gif else "webp"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Its fields as text, those apart that are not as usual."""
+        return settings_of(self.recipe)
+
 
 @dataclass(frozen=True)
 class LayerView:
-    """A layer of a model with pictures in the plan. `folder` is its address without `index.html`."""
+    """A layer of a model with pictures in the plan. `folder` is its address without `index.html`.
+
+    `recipes` are those of its channels, `wholes` those of the layer as a whole; there may be only one kind.
+    """
 
     model: str
     name: str
@@ -105,6 +128,7 @@ class LayerView:
     layer: Layer
     channels: tuple[int, ...]
     recipes: tuple[RecipeView, ...]
+    wholes: tuple[RecipeView, ...] = ()
     note: Note = Note()
     notes: tuple[tuple[int, Note], ...] = ()
     classes: tuple[str, ...] = ()
@@ -120,9 +144,17 @@ class LayerView:
         return shape_text(self.layer.shape)
 
     @property
-    def sheet_count(self) -> int:
-        """How many contact sheets each recipe has."""
-        return -(-len(self.channels) // PER_SHEET)
+    def face(self) -> RecipeView:
+        """The recipe whose pictures stand for the layer on other pages."""
+        return (*self.recipes, *self.wholes)[0]
+
+    def channels_of(self, recipe: RecipeView) -> tuple[int, ...]:
+        """The channels that a recipe may have pictures of; WHOLE stands for all together."""
+        return (WHOLE,) if recipe.whole else self.channels
+
+    def sheet_count(self, recipe: RecipeView) -> int:
+        """How many contact sheets a recipe has."""
+        return -(-len(self.channels_of(recipe)) // PER_SHEET)
 
     @cached_property
     def note_of(self) -> dict[int, Note]:
@@ -130,25 +162,33 @@ class LayerView:
         return dict(self.notes)
 
     def page(self, channel: int) -> str:
-        """The page of a channel."""
-        return f"{self.folder}/{channel}.html"
+        """The page of a channel, or of the layer."""
+        return self.path if channel == WHOLE else f"{self.folder}/{channel}.html"
 
     def picture(self, recipe: RecipeView, channel: int) -> str:
-        """The large picture of a channel."""
-        return f"{self.folder}/{recipe.slug}/{channel}.webp"
+        """The large picture of a channel, or of the layer."""
+        return f"{self.folder}/{recipe.slug}/{_picture_name(channel)}.webp"
+
+    def animation(self, recipe: RecipeView, channel: int) -> str:
+        """How that picture came about, where the recipe asks for an animation."""
+        return f"{self.folder}/{recipe.slug}/{_picture_name(channel)}-animation.{recipe.animation_kind}"
 
     def sheet(self, recipe: RecipeView, number: int) -> str:
         """A contact sheet: the thumbnails of up to PER_SHEET channels."""
         return f"{self.folder}/{recipe.slug}/sheet-{number}.webp"
 
-    def sheet_rows(self, number: int) -> int:
+    def sheet_rows(self, recipe: RecipeView, number: int) -> int:
         """Rows of thumbnails on a sheet."""
-        return -(-min(PER_SHEET, len(self.channels) - number * PER_SHEET) // COLUMNS)
+        return -(-min(PER_SHEET, len(self.channels_of(recipe)) - number * PER_SHEET) // COLUMNS)
 
     def label(self, channel: int) -> str:
         """What the user or the network calls a channel, or nothing."""
         own = self.note_of[channel].label if channel in self.note_of else ""
-        return own or (self.classes[channel] if channel < len(self.classes) else "")
+        return own or (self.classes[channel] if 0 <= channel < len(self.classes) else "")
+
+
+def _picture_name(channel: int) -> str:
+    return "layer" if channel == WHOLE else str(channel)
 
 
 @dataclass(frozen=True)

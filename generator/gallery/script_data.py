@@ -36,6 +36,7 @@ def _layer(layer: LayerView, summary: Summary) -> dict[str, Any]:
         "folder": layer.folder,
         "channels": ranges(layer.channels),
         "recipes": [[recipe.name, recipe.slug] for recipe in layer.recipes],
+        "wholes": [[recipe.name, recipe.slug] for recipe in layer.wholes if recipe.slug in summary.wholes],
         "bare": {slug: ranges(channels) for slug, channels in summary.bare.items()},
         **_note(layer.note),
         "notes": {str(channel): _note(note) for channel, note in layer.notes},

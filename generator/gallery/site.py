@@ -5,20 +5,22 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from generator.cache import Cache, Stamp
 from generator.gallery import overview, pages_host
 from generator.gallery.cells import Cell, Summary
 from generator.gallery.gather import (
     Gathered,
-    Keys,
     gather,
     read_cells,
+    read_whole,
     source_of,
     stamps_of,
     summarize,
@@ -26,9 +28,10 @@ from generator.gallery.gather import (
 from generator.gallery.likeness import likeness_order
 from generator.gallery.notes import read_notes
 from generator.gallery.output import Output
-from generator.gallery.pages import PER_SHEET, SOCIAL, LayerView, RecipeView, SiteView
-from generator.gallery.pictures import PICTURE_VERSION, Made, Strip, make_strips, read_tiles
+from generator.gallery.pages import PER_SHEET, SOCIAL, LayerView, SiteView
+from generator.gallery.pictures import PICTURE_VERSION, TINY, Made, Source, Tiles, make_strips, tiny_tiles
 from generator.gallery.script_data import layer_data
+from generator.gallery.sheets import Sheet, sheets_of
 from generator.gallery.templating import Templates
 from generator.plan import Plan
 
@@ -77,6 +80,8 @@ class _Build:
     templates: Templates
     stamps: Mapping[str, Stamp]
     broken: dict[str, str] = field(default_factory=dict)
+    sheets: dict[str, list[Sheet]] = field(default_factory=dict)
+    tiny: dict[str, Tiles] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
 
     @property
@@ -85,10 +90,12 @@ class _Build:
 
     def run(self) -> None:
         static = dict(self.templates.static()) | self._needed_files()
-        sheets = {layer.folder: self._sheets(layer) for layer in self.site.layers}
-        pictures = {path for found in sheets.values() for sheet in found for path, _ in sheet.files()}
+        for layer in self.site.layers:
+            keys = self.gathered.keys[layer.folder]
+            self.sheets[layer.folder] = sheets_of(layer, keys, self.stamps, self.cache)
+        pictures = {path for found in self.sheets.values() for sheet in found for path, _ in sheet.files()}
         self.output.begin(self.site.documents() | pictures | static.keys() | self._boards(pictures))
-        self._write_layers(sheets)
+        self._write_layers()
         overview.write(self.site, self.summaries, self._sources(), self.output, self.templates)
         for path, data in static.items():
             self.output.write(path, data)
@@ -119,10 +126,6 @@ class _Build:
 
     # -- pictures ----------------------------------------------------------------------------------
 
-    def _sheets(self, layer: LayerView) -> list[_Sheet]:
-        keys = self.gathered.keys[layer.folder]
-        return [sheet for recipe in layer.recipes for sheet in _sheets(layer, recipe, keys, self.stamps)]
-
     def _boards(self, pictures: Collection[str]) -> set[str]:
         """The collages there will be: a model has one if it has any picture."""
         drawn = {"/".join(path.split("/")[:2]) for path in pictures}
@@ -130,52 +133,56 @@ class _Build:
             {SOCIAL} if drawn else set()
         )
 
-    def _write_layers(self, sheets: Mapping[str, Sequence[_Sheet]]) -> None:
+    def _write_layers(self) -> None:
         """Write all layers, each as soon as its pictures are there: those of the next are made meanwhile."""
         due = {
-            folder: [sheet for sheet in found if not self._keep(sheet)] for folder, found in sheets.items()
+            folder: [sheet for sheet in found if not self._keep(sheet)]
+            for folder, found in self.sheets.items()
         }
-        strips = [self._strip(sheet) for found in due.values() for sheet in found]
+        strips = [sheet.strip(self.cache, self.output) for found in due.values() for sheet in found]
         with closing(make_strips(strips)) as making:
             for layer in self.site.layers:
                 for sheet in due[layer.folder]:
                     self._note_made(next(making), sheet)
                 self.summaries[layer.folder] = self._write_layer(layer)
+                self.tiny.clear()
 
-    def _keep(self, sheet: _Sheet) -> bool:
+    def _keep(self, sheet: Sheet) -> bool:
         """Keep a sheet and its pictures if all of them are current; returns whether they are."""
         current = all(self.output.is_current(*file) for file in sheet.files())
         for path, _ in sheet.files() if current else ():
             self.output.keep(path)
         return current
 
-    def _strip(self, sheet: _Sheet) -> Strip:
-        pictures = []
-        for key, path, source in sheet.pictures:
-            lossless = self.cache.picture_path(key) if source else None
-            current = self.output.is_current(path, source)
-            pictures.append((lossless, None if current else self.output.folder / path))
-        return Strip(self.output.folder / sheet.path, tuple(pictures))
-
-    def _note_made(self, made: Made, sheet: _Sheet) -> None:
+    def _note_made(self, made: Made, sheet: Sheet) -> None:
         self.output.wrote(sheet.path, sheet.source, made.changed)
-        for (key, path, source), (lossless, place) in zip(sheet.pictures, made.strip.pictures, strict=True):
+        self.tiny[sheet.path] = made.tiny
+        for picture, (lossless, place) in zip(sheet.pictures, made.strip.pictures, strict=True):
             if lossless in made.unreadable:
-                self.broken[key] = (
+                self.broken[picture.key] = (
                     f"{lossless}: can't be read as a picture; `build-site verify --fix` mends it"
                 )
-            elif source and place is None:
-                self.output.keep(path)
-            elif source:
-                self.output.wrote(path, source, place in made.written)
+                continue
+            if picture.source and place is None:
+                self.output.keep(picture.path)
+            elif picture.source:
+                self.output.wrote(picture.path, picture.source, place in made.written)
+            if picture.animation:
+                self._copy(*picture.animation, picture.source)
 
-    def _sources(self) -> dict[str, dict[int, Path]]:
-        """Lossless pictures by layer's folder and place in it, by the layer's first recipe."""
+    def _copy(self, file: Path, path: str, source: str) -> None:
+        if self.output.is_current(path, source):
+            self.output.keep(path)
+        else:
+            self.output.write(path, file.read_bytes(), source)
+
+    def _sources(self) -> dict[str, dict[int, Source]]:
+        """Lossless pictures by layer's folder and place in it, by the recipe that stands for the layer."""
         return {
             layer.folder: {
-                place: self.cache.picture_path(key)
-                for place, channel in enumerate(layer.channels)
-                if (key := self.gathered.keys[layer.folder].get((layer.recipes[0].name, channel)))
+                place: Source(self.cache.picture_path(key), layer.face.recipe.pictures)
+                for place, channel in enumerate(layer.channels_of(layer.face))
+                if (key := self.gathered.keys[layer.folder].get((layer.face.name, channel)))
             }
             for layer in self.site.layers
         }
@@ -196,8 +203,10 @@ class _Build:
                 self.output.keep(path)
             return known
         cells = read_cells(layer, keys, self.cache, self.broken)
-        self._render_layer(layer, cells, source)
-        return summarize(layer, cells)
+        whole = read_whole(layer, keys, self.cache, self.broken)
+        summary = summarize(layer, cells, whole)
+        self._render_layer(layer, cells, whole, summary, source)
+        return summary
 
     def _known_summary(self, layer: LayerView) -> Summary | None:
         try:
@@ -208,12 +217,15 @@ class _Build:
     def _around(self, layer: LayerView) -> list[str]:
         return [other.path if other else "" for other in _beside(layer, self.site)]
 
-    def _render_layer(self, layer: LayerView, cells: tuple[Cell, ...], source: str) -> None:
+    def _render_layer(
+        self, layer: LayerView, cells: tuple[Cell, ...], whole: Cell, summary: Summary, source: str
+    ) -> None:
         model = next(model for model in self.site.models if layer in model.layers)
         before, after = _beside(layer, self.site)
         data: dict[str, Any] = {"site": self.site, "model": model, "layer": layer, "cells": cells}
-        script = layer_data(layer, cells, {"similarity": self._likeness(layer, cells)})
-        around = {"before": before, "after": after, "summary": summarize(layer, cells), "script": script}
+        orders = {"similarity": self._likeness(layer, cells)} if cells else {}
+        script = layer_data(layer, cells, orders)
+        around = {"before": before, "after": after, "summary": summary, "script": script, "whole": whole}
         page = self.templates.page("layer.html", layer.path, **data, **around)
         self.output.write(layer.path, page, source)
         data["film"] = [self.templates.part("partials/film.html", cell.path, cell=cell) for cell in cells]
@@ -227,10 +239,19 @@ class _Build:
         seen = [cell.index for cell in cells if cell.visible(recipe)]
         if not seen:
             return [cell.index for cell in cells]
-        sheets = [self.output.folder / layer.sheet(recipe, n) for n in range(layer.sheet_count)]
-        tiles = read_tiles(sheets, seen)
-        order = [seen[place] for place in likeness_order(tiles)]
+        order = [seen[place] for place in likeness_order(self._tiles(layer)[seen])]
         return order + [cell.index for cell in cells if cell.index not in set(seen)]
+
+    def _tiles(self, layer: LayerView) -> Tiles:
+        """The thumbnails by which a layer's channels are compared, those by its first recipe."""
+        tiles = np.zeros((len(layer.channels), TINY, TINY, 3), np.uint8)
+        for sheet in self.sheets[layer.folder]:
+            if sheet.recipe is layer.recipes[0]:
+                # Sheets that were kept give the same as when they were made.
+                made = self.tiny.get(sheet.path)
+                tiny = tiny_tiles(sheet.strip(self.cache, self.output)) if made is None else made
+                tiles[sheet.number * PER_SHEET :][: len(tiny)] = tiny
+        return tiles
 
 
 def _beside(layer: LayerView, site: SiteView) -> tuple[LayerView | None, LayerView | None]:
@@ -238,43 +259,3 @@ def _beside(layer: LayerView, site: SiteView) -> tuple[LayerView | None, LayerVi
     layers = [other for other in site.layers if other.model == layer.model]
     place = [other.name for other in layers].index(layer.name)
     return layers[place - 1] if place else None, layers[place + 1] if place + 1 < len(layers) else None
-
-
-# -- contact sheets --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """A contact sheet to be: its path, what it is made from, and (key, path, source) of its pictures.
-
-    A picture that there is not has an empty source.
-    """
-
-    path: str
-    source: str
-    pictures: tuple[tuple[str, str, str], ...]
-
-    def files(self) -> Iterator[tuple[str, str]]:
-        """The sheet and the large pictures on it, each with what it is made from."""
-        yield self.path, self.source
-        yield from ((path, source) for _, path, source in self.pictures if source)
-
-
-def _sheets(
-    layer: LayerView, recipe: RecipeView, keys: Keys, stamps: Mapping[str, Stamp]
-) -> Iterator[_Sheet]:
-    for number in range(layer.sheet_count):
-        channels = layer.channels[number * PER_SHEET : (number + 1) * PER_SHEET]
-        pictures = []
-        for channel in channels:
-            key = keys.get((recipe.name, channel), "")
-            pictures.append((key, layer.picture(recipe, channel), _picture_source(key, stamps.get(key))))
-        if any(source for _, _, source in pictures):
-            sources = source_of(PICTURE_VERSION, [source for _, _, source in pictures])
-            yield _Sheet(layer.sheet(recipe, number), sources, tuple(pictures))
-
-
-def _picture_source(key: str, stamp: Stamp | None) -> str:
-    return (
-        "" if stamp is None or stamp.failed else f"{PICTURE_VERSION} {key[:16]} {stamp.written} {stamp.size}"
-    )

@@ -1,0 +1,34 @@
+"""How pictures stand: several of them in a grid, and how large a page shows each."""
+
+from __future__ import annotations
+
+import math
+
+SMALL = 96
+"""Pictures with a side below this many pixels are shown pixel by pixel; smoothing would blur all of them."""
+LARGEST = 560
+"""Longer side of a large picture on a page, in CSS pixels, …"""
+ENLARGED = 2.5
+"""… which is at most so many times its own: more looks soft."""
+SMALL_SHOWN = 400
+"""Small pictures grow by a whole factor, up to this many CSS pixels."""
+
+
+def grid(together: int) -> tuple[int, int]:
+    """Columns and rows in which the renderer puts pictures that belong together, row after row."""
+    columns = math.ceil(math.sqrt(together))
+    return columns, math.ceil(together / columns)
+
+
+def is_small(width: int, height: int, together: int = 1) -> bool:
+    """Whether a picture (or, of several together, each of them) is to be shown pixel by pixel."""
+    columns, rows = grid(together)
+    return min(width // columns, height // rows) < SMALL
+
+
+def shown_width(width: int, height: int, together: int = 1) -> int:
+    """The width at which a page shows a picture of `width` x `height` pixels, in CSS pixels."""
+    longer = max(width, height, 1)
+    if is_small(width, height, together):
+        return width * max(1, SMALL_SHOWN // longer)
+    return round(width * min(ENLARGED, LARGEST / longer))
