@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -167,7 +168,9 @@ def batch_size(recipe: Recipe) -> int:
     Sums are rounded otherwise at other batch sizes, and gradient ascent makes that a visible difference in
     deep layers; so a key has one batch size, and smaller lots are filled up.
     """
-    return min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // recipe.size**2))
+    if recipe.of_whole_layer:
+        return 1  # a layer has one such picture
+    return min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // (recipe.size**2 * recipe.pictures)))
 
 
 Wanted = dict[tuple[str, str, Recipe, int], Job]
@@ -184,7 +187,7 @@ def _store(result: Result, wanted: Wanted, plan: Plan, cache: Cache, outcome: Ou
             cache.put_failure(failure)
             outcome.failures.append(failure)
         else:
-            cache.put(_record(job, picture, result, now), picture.png)
+            cache.put(_record(job, picture, result, now), picture.png, picture.animation)
             outcome.done += 1
 
 
@@ -205,5 +208,14 @@ def _record(job: Job, picture: Picture, result: Result, now: str) -> Record:
         seconds=result.seconds / len(result.pictures),
         rendered_at=now,
         versions=result.versions,
-        extra={"precision": result.setup.precision, "batch": result.setup.batch},
+        extra=_extra(picture, result),
     )
+
+
+def _extra(picture: Picture, result: Result) -> dict[str, Any]:
+    extra: dict[str, Any] = {"precision": result.setup.precision, "batch": result.setup.batch}
+    if result.task.recipe.pictures > 1:
+        extra["pictures"] = result.task.recipe.pictures
+    if picture.animation:
+        extra["animation"] = picture.animation_kind
+    return {**extra, "false_colour": True} if picture.false_colour else extra

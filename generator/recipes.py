@@ -118,23 +118,23 @@ class Recipe(BaseModel):
     """Larger pictures are seen tile by tile, each so many pixels wide, shifted anew at each step; 0 shows
     them whole."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000)] = 64
+    steps: Annotated[int, Field(ge=1, le=10_000)] = 70
     """Optimisation steps, all octaves together."""
     ascent: Ascent = "normalized"
     """How a gradient becomes a step: `normalized` divides a picture's gradient by its root mean square and
     adds momentum; `adam` also evens out the coefficients (Lucid's way; needs more steps); `plain` divides by
     the gradient's standard deviation and does nothing else."""
-    equalize: Annotated[float, Field(ge=0, le=1)] = 0.65
+    equalize: Annotated[float, Field(ge=0, le=1)] = 0.7
     """How far a gradient's power is evened out over frequency bands before a `normalized` step."""
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.08
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.12
     """Step size, in the parameterization's own units."""
-    cooldown: Annotated[float, Field(ge=0, le=1)] = 0.4
+    cooldown: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the steps, at the end, over which the step size falls to a tenth, so that details settle."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the last step that goes into the next (Adam's beta1)."""
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.006
-    """Share of its distance from grey that each step takes back (`normalized` only): keeps contrast natural
-    at the same activation."""
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share of its distance from grey that each step takes back (`normalized` only), so that contrast stays
+    natural; in layers of a stride below 32 px, which live on contrast, less by its square."""
 
     l1: Weight = 0.0
     """Cost of the sum of distances from grey, pixels in [0, 1] (Lucid's example: 0.05)."""
@@ -149,9 +149,9 @@ class Recipe(BaseModel):
     """Grey pixels around the canvas before it is transformed, so that nothing hides at the border."""
     jitter: Annotated[int, Field(ge=0, le=256)] = 6
     """Largest shift per axis, in pixels, drawn anew for each picture and step."""
-    scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.95, 1.05)
+    scale: Annotated[tuple[float, float], AfterValidator(_check_zoom)] = (0.96, 1.04)
     """Smallest and largest zoom, drawn anew for each picture and step."""
-    rotate: Annotated[float, Field(ge=0, le=180)] = 5.0
+    rotate: Annotated[float, Field(ge=0, le=180)] = 4.0
     """Largest rotation either way, in degrees, drawn anew for each picture and step."""
     noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Standard deviation of noise that is added to what the network sees, anew at each step."""
@@ -291,6 +291,7 @@ BUILT_IN: dict[str, Recipe] = {
     ),
     "maco": Recipe(
         parameterization="maco",
+        start=1.0,
         steps=256,
         ascent="adam",
         learning_rate=0.1,

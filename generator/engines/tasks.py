@@ -42,7 +42,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture as PNG bytes, with what its record needs; or, with `error`, none."""
+    """A finished picture as PNG bytes, with what its record needs; or, with `error`, none.
+
+    `animation` is a file's bytes, `animation_kind` webp or gif, where the recipe asks for one; `false_colour`
+    says that the network's input has colours that no screen shows.
+    """
 
     channel: int
     png: bytes = b""
@@ -52,6 +56,9 @@ class Picture:
     trajectory: tuple[float, ...] = ()
     dead: bool = False
     error: str = ""
+    animation: bytes = b""
+    animation_kind: str = ""
+    false_colour: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from dataclasses import dataclass, replace
@@ -10,9 +9,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from PIL import Image
-
 from generator.config import ModelConfig
+from generator.engines import encoding
 from generator.engines.tasks import Picture, Result, Setup, Task, failed
 from generator.errors import UserError
 from generator.recipes import Recipe
@@ -50,7 +48,7 @@ def _render(task: Task) -> Result:
     size = chosen.batch
     rounds = [task.channels[i : i + size] for i in range(0, len(task.channels), size)]
     pictures = [
-        _picture(channel, rendering)
+        _picture(channel, rendering, task.recipe)
         for channels in rounds
         for channel, rendering in zip(channels, renderer.render(channels), strict=True)
     ]
@@ -58,17 +56,25 @@ def _render(task: Task) -> Result:
     return Result(task, tuple(pictures), seconds, chosen, measured, _versions())
 
 
-def _picture(channel: int, rendering: Any) -> Picture:
+def _picture(channel: int, rendering: Any, recipe: Recipe) -> Picture:
     values = (rendering.activation, *rendering.trajectory)
     if not all(map(math.isfinite, values)):
         return Picture(channel, error="its activation became infinite or not a number")
-    stream = io.BytesIO()
-    grey = rendering.picture.shape[-1] == 1
-    image = Image.fromarray(rendering.picture[..., 0] if grey else rendering.picture)
-    image.save(stream, "PNG", compress_level=6)
+    image, false_colour = encoding.image(rendering.picture, rendering.alpha)
+    kind = "gif" if recipe.gif else "webp"
     # A ReLU's channel that never rose above zero has had no say in its picture.
     dead = all(value == 0 for value in values)
-    return Picture(channel, stream.getvalue(), *image.size, rendering.activation, rendering.trajectory, dead)
+    return Picture(
+        channel,
+        encoding.png(image),
+        *image.size,
+        rendering.activation,
+        rendering.trajectory,
+        dead,
+        animation=b"" if rendering.frames is None else encoding.animation(rendering.frames, kind),
+        animation_kind="" if rendering.frames is None else kind,
+        false_colour=false_colour,
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -128,12 +134,20 @@ def _batch(setting: _Setting, task: Task) -> int:
 @lru_cache(maxsize=16)
 def _bytes_per_picture(setting: _Setting) -> int:
     from generator.models.surgery import bytes_per_picture, cut
+    from generator.render.ascent import canvas_of
+    from generator.render.stage import tile_canvas
 
-    return bytes_per_picture(cut(_opened(setting).network, setting.layer, _view(setting.recipe)))
+    recipe = _recipe(setting)
+    shown = tile_canvas(recipe, canvas_of(recipe, _materials(recipe, 3).photo))
+    return recipe.pictures * bytes_per_picture(cut(_opened(setting).network, setting.layer, shown))
 
 
-def _view(recipe: Recipe) -> int:
-    return recipe.size + 2 * recipe.pad
+def _recipe(setting: _Setting) -> Recipe:
+    """The recipe as it fits the network: small where that takes nothing but small pictures."""
+    from generator.models.surgery import own_side
+    from generator.render.ascent import fitted
+
+    return fitted(setting.recipe, own_side(_opened(setting).network))
 
 
 def _opened(setting: _Setting) -> Any:
@@ -146,14 +160,30 @@ def _opened(setting: _Setting) -> Any:
 @lru_cache(maxsize=4)
 def _renderer(setting: _Setting, setup: Setup) -> Any:
     from generator.models.surgery import ReluMode, cut
-    from generator.render.ascent import Renderer
+    from generator.render.ascent import Renderer, canvas_of
+    from generator.render.stage import Networks
 
-    model, recipe = _opened(setting), setting.recipe
+    model, recipe = _opened(setting), _recipe(setting)
     relu: ReluMode = "linear" if recipe.objective == "negative" else "open"
     relu = relu if recipe.open_relu else "plain"
-    ascended = cut(model.network, setting.layer, _view(recipe), relu, setup.precision)
-    measured = cut(model.network, setting.layer, recipe.size)
-    return Renderer(ascended, measured, model.preprocessing, recipe, setup.batch)
+    logits = recipe.objective == "logit"
+
+    def networks(canvas: tuple[int, int]) -> Networks:
+        ascended = cut(model.network, setting.layer, canvas, relu, setup.precision, logits)
+        # What is reported is what the network gives: only `logit` asks for what it has not.
+        measured = cut(model.network, setting.layer, canvas, logits=logits)
+        return Networks(ascended, measured, model.preprocessing)
+
+    materials = _materials(recipe, int(model.network.inputs[0].shape[-1]))
+    return Renderer(networks, recipe, canvas_of(recipe, materials.photo), setup.batch, materials)
+
+
+def _materials(recipe: Recipe, colours: int) -> Any:
+    from generator.render.stage import Materials
+
+    photo = None if recipe.image is None else encoding.photo(recipe.image, colours)
+    models = [] if recipe.magnitude is None else encoding.photos(recipe.magnitude, colours)
+    return Materials(photo, tuple(models))
 
 
 @dataclass(frozen=True)

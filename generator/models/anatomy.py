@@ -78,6 +78,15 @@ class Anatomy:
         return cls(**{**values, **shapes, "layers": layers})
 
 
+def special_tokens(tokens: int) -> int:
+    """How many leading tokens are no patches of a square picture: class token, distillation token.
+
+    What is left of `tokens` beside the largest square, where that is 2 at most; else 0.
+    """
+    rest = tokens - math.isqrt(tokens) ** 2
+    return rest if rest <= 2 else 0
+
+
 # -- reading it off a graph ------------------------------------------------------------------------
 
 

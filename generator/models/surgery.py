@@ -27,33 +27,52 @@ ReluMode = Literal["plain", "open", "linear"]
 they are off (see OpenReLU), or left out, so that the layer's value before them is seen."""
 
 
-def cut(network: Any, layer: str, size: int, relu: ReluMode = "plain", precision: str = "float32") -> Any:
-    """A Keras model from pixels (n, size, size, colours) to the named layer's output, BatchNorm folded.
+def cut(
+    network: Any,
+    layer: str,
+    size: int | tuple[int, int],
+    relu: ReluMode = "plain",
+    precision: str = "float32",
+    logits: bool = False,
+) -> Any:
+    """A Keras model from pixels (n, height, width, colours) to the named layer's output, BatchNorm folded.
 
-    A network that can't take pictures of that size gets them resized to its own. `precision` is the
-    number format that its layers compute in. Raises ModelError when there is no such layer.
+    `size` is height and width, or one number for both. A network that can't take pictures of that size gets
+    them resized to its own. `precision` is the number format that its layers compute in; with `logits` a
+    softmax or sigmoid at the layer itself is left out. Raises ModelError when there is no such layer.
     """
+    canvas = (size, size) if isinstance(size, int) else size
     colours = network.inputs[0].shape[-1]
     own = tuple(network.inputs[0].shape[1:])
     try:
-        steps = flatten(network, (size, size, colours))
+        steps = flatten(network, (*canvas, colours))
     except ModelError:
         raise
     except (ValueError, TypeError):
         steps = flatten(network, own)
     shape = steps[0].shape
     upto = _ancestors(steps, layer)
-    swaps = {**_folded(upto, layer), **_relus(upto, layer, relu)}
+    swaps = {**_folded(upto, layer), **_relus(upto, layer, relu), **(_linear(upto[-1]) if logits else {})}
     if precision != "float32":
         swaps = _recast(upto, swaps, precision)
     final = flatten(network, shape, lambda name, operation: swaps.get(name, operation))
     found = {step.name: step.output for step in final}
     model = keras.Model(final[0].output, found[layer])
-    return model if shape[0] == size else _resized(model, size, shape)
+    return model if shape[:2] == canvas else _resized(model, canvas, shape)
 
 
-def _resized(model: Any, size: int, shape: tuple[int | None, ...]) -> Any:
-    pixels = keras.Input((size, size, shape[-1]))
+LARGEST_SMALL = 96
+"""Pixels up to which a fixed input counts as small."""
+
+
+def own_side(network: Any) -> int | None:
+    """The side of a network's input if that is fixed, square and small; else None."""
+    height, width = network.inputs[0].shape[1:3]
+    return int(height) if height is not None and height == width and height <= LARGEST_SMALL else None
+
+
+def _resized(model: Any, canvas: tuple[int, int], shape: tuple[int | None, ...]) -> Any:
+    pixels = keras.Input((*canvas, shape[-1]))
     resized = keras.layers.Resizing(shape[0], shape[1], interpolation="bilinear")(pixels)
     return keras.Model(pixels, model(resized))
 
@@ -235,6 +254,23 @@ def _is_relu(operation: Any) -> bool:
 
 def _has_relu(operation: Any) -> bool:
     return isinstance(operation, _FOLDABLE) and operation.activation in _RELUS
+
+
+# -- logits ----------------------------------------------------------------------------------------
+
+_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
+
+
+def _linear(step: Step) -> Swaps:
+    """A replacement for the step that leaves out its softmax or sigmoid, if it has one."""
+    operation = step.operation
+    kind = type(operation).__name__
+    activation = getattr(operation, "activation", None)
+    if kind in ("Softmax", "Sigmoid") or (kind == "Activation" and activation in _SQUASHING):
+        return {step.name: _hand_on}
+    if isinstance(operation, _FOLDABLE) and activation in _SQUASHING:
+        return {step.name: _Unfused(operation, "linear")}
+    return {}
 
 
 def _mixes_channels(operation: Any) -> bool:

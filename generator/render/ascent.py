@@ -1,7 +1,8 @@
-"""Gradient ascent on many pictures at once: one compiled step per network, recipe and batch size."""
+"""Gradient ascent on many pictures at once: from starts through octaves to finished pictures."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,73 +12,68 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generator.recipes import Recipe
-from generator.render.objectives import activation, sign
-from generator.render.parameterizations import parameterization
-from generator.render.transforms import DRAWS, draw_start, draw_views, random_view
+from generator.render.climbing import step_size
+from generator.render.parameterizations import Canvas
+from generator.render.stage import NONE, Materials, Networks, Stage, blurred, resized, tile_canvas
+from generator.render.transforms import DRAWS, draw_seeds, draw_start, draw_views
 
 TRAJECTORY_POINTS = 32
+LARGEST_FRAME = 256
+"""Longer side of an animation's frames, in pixels: a long animation must fit memory and a page."""
+SMALLEST_OCTAVE = 16
 
+Array = NDArray[Any]
 OnStep = Callable[[int], None]
+Cut = Callable[[Canvas], Networks]
+"""The networks for input of a height and width."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """One finished picture: (size, size, colours) uint8, the activation it reaches and on the way.
+    """One finished job: its picture, the activation it reaches and on the way.
 
-    `activation` is measured on the picture itself, without transforms, after rounding to 8 bits;
-    `trajectory` holds the transformed views' activations at evenly spaced steps.
+    `picture` is (height, width, colours) uint8; the pictures of a job that has several stand side by side
+    in it. `activation` is measured on the pictures themselves, without transforms, after rounding to 8 bits;
+    `trajectory` holds the transformed views' activations at evenly spaced steps. `alpha`, (height, width)
+    uint8, is MACO's; `frames` are (n, height, width, colours) uint8, or none.
     """
 
-    picture: NDArray[np.uint8]
+    picture: Array
     activation: float
     trajectory: tuple[float, ...]
+    alpha: Array | None = None
+    frames: Array | None = None
 
 
 class Renderer:
-    """Renders channels of one cut network by one recipe, `batch` pictures at a time.
+    """Renders channels of one network's layer by one recipe, `batch` jobs at a time.
 
-    `ascended` is the network that the gradient goes through and `measured` the one whose activation is
-    reported; both take network input (n, height, width, colours) and give the layer's output.
-    `preprocess` maps display pixels to network input.
+    `cut` gives the networks for a canvas. `canvas` is the finished picture's height and width, `batch` how
+    many jobs one step advances; each is of as many pictures as the recipe says.
     """
 
     def __init__(
-        self,
-        ascended: Any,
-        measured: Any,
-        preprocess: Callable[[Any], Any],
-        recipe: Recipe,
-        batch: int,
+        self, cut: Cut, recipe: Recipe, canvas: Canvas, batch: int, materials: Materials = NONE
     ) -> None:
-        self._recipe, self._batch = recipe, batch
-        self._ascended, self._measured, self._preprocess = ascended, measured, preprocess
-        self._space = parameterization(recipe, int(ascended.inputs[0].shape[-1]))
-        shape = (batch, *self._space.shape)
-        self._parameters = tf.Variable(tf.zeros(shape), trainable=False)
-        self._moments = [tf.Variable(tf.zeros(shape), trainable=False) for _ in range(2)]
-        self._step = tf.function(
-            self._one_step,
-            autograph=False,
-            input_signature=(
-                tf.TensorSpec((batch,), tf.int32),
-                tf.TensorSpec((batch, DRAWS), tf.float32),
-                tf.TensorSpec((), tf.float32),
-                tf.TensorSpec((), tf.float32),
-            ),
-        )
-        self._finish = tf.function(self._one_finish, autograph=False)
+        self._recipe, self._batch, self._materials = recipe, batch, materials
+        pictures = batch * recipe.pictures
+        self._stages = [
+            Stage(cut(tile_canvas(recipe, size)), recipe, size, pictures, materials)
+            for size in octaves(recipe, canvas)
+        ]
 
     @property
     def batch(self) -> int:
-        """Pictures that one step advances."""
+        """Jobs that one step advances."""
         return self._batch
 
     def rehearse(self, steps: int) -> None:
         """Take steps for their time only: on channel 0, from grey, leaving nothing behind that is read."""
-        wanted = tf.zeros((self._batch,), tf.int32)
-        draws = tf.zeros((self._batch, DRAWS))
+        pictures = self._batch * self._recipe.pictures
+        draws, seeds = tf.zeros((pictures, DRAWS)), tf.zeros((pictures, 2), tf.int32)
         for _ in range(steps):
-            self._step(wanted, draws, tf.constant(0.0), tf.constant(1.0)).numpy()
+            wanted = tf.zeros((pictures,), tf.int32)
+            self._stages[-1].step(wanted, draws, seeds, tf.constant(0.0), tf.constant(1.0)).numpy()
 
     def render(self, channels: Sequence[int], on_step: OnStep | None = None) -> list[Rendering]:
         """Pictures of up to `batch` channels. `on_step(done)` is called after each step.
@@ -88,110 +84,197 @@ class Renderer:
             raise ValueError(f"between 1 and {self._batch} channels fit a batch, not {len(channels)}")
         # The last batch is filled up, so that it needs no compiled step of its own.
         padded = [*channels, *[channels[0]] * (self._batch - len(channels))]
-        self._begin(padded)
-        trajectory = self._ascend(padded, on_step)
-        pictures, reached = (value.numpy() for value in self._finish(tf.constant(padded, tf.int32)))
+        run = _Run(self._recipe, self._stages, padded, self._materials, on_step)
+        run.ascend()
+        return run.finish()[: len(channels)]
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """One picture of a job: its channel, and which of the job's random streams it draws from."""
+
+    channel: int
+    stream: int
+
+
+class _Run:
+    """One batch from start to end."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        stages: Sequence[Stage],
+        channels: Sequence[int],
+        materials: Materials,
+        on_step: OnStep | None,
+    ) -> None:
+        self._recipe, self._stages, self._materials = recipe, stages, materials
+        self._on_step = on_step or (lambda done: None)
+        # A series between two channels starts and looks the same everywhere, so that places correspond.
+        own = recipe.objective != "interpolation"
+        self._variants = [_Variant(c, i if own else 0) for c in channels for i in range(recipe.pictures)]
+        self._wanted = tf.constant([variant.channel for variant in self._variants], tf.int32)
+        self._draws = self._each(draw_views)
+        self._seeds = self._each(draw_seeds)
+        self._points = _points(min(TRAJECTORY_POINTS, recipe.steps), recipe.steps)
+        self._frame_points = _points(min(recipe.frames, recipe.steps), recipe.steps)
+        self._trajectory: list[tf.Tensor] = []
+        self._frames: list[Array] = []
+
+    def _each(self, draw: Callable[[int, int, int, int], Array]) -> Array:
+        """(steps, pictures, ...): what each picture draws for each step."""
+        recipe = self._recipe
+        drawn = {v: draw(recipe.seed, v.channel, recipe.steps, v.stream) for v in set(self._variants)}
+        return np.stack([drawn[variant] for variant in self._variants], axis=1)
+
+    # -- from stage to stage -----------------------------------------------------------------------
+
+    def ascend(self) -> None:
+        """All steps of all octaves; each begins with what the last one made."""
+        bounds = np.linspace(0, self._recipe.steps, len(self._stages) + 1).round().astype(int)
+        for number, stage in enumerate(self._stages):
+            self._begin(number)
+            for step in range(bounds[number], bounds[number + 1]):
+                self._step(stage, step, step - int(bounds[number]))
+
+    def _step(self, stage: Stage, step: int, since: int) -> None:
+        rate = tf.constant(step_size(self._recipe, step), tf.float32)
+        value = stage.step(self._wanted, self._draws[step], self._seeds[step], rate, tf.constant(since + 1.0))
+        if step in self._points:
+            self._trajectory.append(value)
+        if step in self._frame_points:
+            self._frames.append(self._frame(self._composed(stage.shown())))
+        self._on_step(step + 1)
+
+    def _begin(self, number: int) -> None:
+        stage = self._stages[number]
+        if number:
+            before = self._stages[number - 1]
+            stage.begin(self._enlarged(before, stage.canvas), None)
+        else:
+            stage.begin(self._first(stage.canvas), self._noise(stage.shape))
+
+    def _first(self, canvas: Canvas) -> Array | None:
+        if self._recipe.start_from == "image":
+            return self._photo(canvas)
+        if self._recipe.start_from == "black":
+            return np.zeros((len(self._variants), *canvas, self._colours), "float32")
+        return None
+
+    def _noise(self, shape: tuple[int, ...]) -> Array | None:
+        recipe = self._recipe
+        if recipe.start_from in ("grey", "black") or not recipe.start:
+            return None
+        drawn = {v: draw_start(recipe.seed, v.channel, shape, v.stream) for v in set(self._variants)}
+        return np.stack([drawn[variant] for variant in self._variants]) * np.float32(recipe.start)
+
+    @property
+    def _colours(self) -> int:
+        return self._stages[0].colours
+
+    def _photo(self, canvas: Canvas) -> Array:
+        if self._materials.photo is None:
+            raise ValueError("a start from an image needs a photo")
+        return np.repeat(resized(self._materials.photo[None], canvas), len(self._variants), axis=0)
+
+    def _enlarged(self, before: Stage, canvas: Canvas) -> Array:
+        """The last octave's pictures on a larger canvas; detail of a photo that was too fine for it is back.
+
+        Source of the latter: Keras' DeepDream example.
+        """
+        pictures = before.shown().astype("float32") / 255
+        larger = resized(blurred(pictures, self._recipe.octave_blur), canvas)
+        if self._recipe.start_from == "image":
+            lost = self._photo(canvas) - resized(self._photo(before.canvas), canvas)
+            larger = np.clip(larger + lost, 0, 1)
+        return larger
+
+    # -- what comes of it --------------------------------------------------------------------------
+
+    def finish(self) -> list[Rendering]:
+        """The finished jobs, those included that only fill the batch."""
+        last = self._stages[-1]
+        pictures, alpha = self._composed(last.shown()), last.alpha()
+        reached = self._mean(last.measure([variant.channel for variant in self._variants]))
+        trajectory = np.stack([self._mean(value.numpy()) for value in self._trajectory])
         return [
-            Rendering(pictures[i], float(reached[i]), tuple(map(float, trajectory[:, i])))
-            for i in range(len(channels))
+            Rendering(
+                picture=picture,
+                activation=float(reached[job]),
+                trajectory=tuple(map(float, trajectory[:, job])),
+                alpha=None if alpha is None else self._composed(alpha[..., None])[job][..., 0],
+                frames=np.stack([frame[job] for frame in self._frames]) if self._frames else None,
+            )
+            for job, picture in enumerate(pictures)
         ]
 
-    def _begin(self, channels: Sequence[int]) -> None:
-        recipe = self._recipe
-        starts = {c: draw_start(recipe.seed, c, self._space.shape) for c in set(channels)}
-        self._parameters.assign(np.stack([starts[c] for c in channels]) * recipe.start)
-        for moment in self._moments:
-            moment.assign(tf.zeros_like(moment))
+    def _mean(self, values: Array) -> Array:
+        """Of each job's pictures, (pictures,) -> (jobs,)."""
+        means: Array = values.reshape(-1, self._recipe.pictures).mean(axis=1)
+        return means
 
-    def _ascend(self, channels: Sequence[int], on_step: OnStep | None) -> NDArray[Any]:
-        recipe = self._recipe
-        draws = np.stack([draw_views(recipe.seed, c, recipe.steps) for c in channels], axis=1)
-        wanted = tf.constant(channels, tf.int32)
-        points = np.linspace(0, recipe.steps - 1, min(TRAJECTORY_POINTS, recipe.steps)).round().astype(int)
-        kept = []
-        for step in range(recipe.steps):
-            rate = tf.constant(step_size(recipe, step), tf.float32)
-            value = self._step(wanted, draws[step], rate, tf.constant(step + 1.0))
-            if step in points:
-                kept.append(value)
-            if on_step:
-                on_step(step + 1)
-        return np.stack([value.numpy() for value in kept])
+    def _frame(self, pictures: Array) -> Array:
+        """Pictures (jobs, height, width, colours) as the animation shows them, all frames of one size."""
+        rows, columns = _grid(self._recipe.pictures)
+        height, width = (n * side for n, side in zip((rows, columns), self._stages[-1].canvas, strict=True))
+        shrink = min(1.0, LARGEST_FRAME / max(height, width))
+        size = (round(height * shrink), round(width * shrink))
+        if size == pictures.shape[1:3]:
+            return pictures
+        smooth: Array = (resized(pictures.astype("float32") / 255, size) * 255).round().astype("uint8")
+        return smooth
 
-    def _one_step(self, channels: tf.Tensor, draws: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        recipe = self._recipe
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self._parameters)
-            views = random_view(self._space.picture(self._parameters), draws, recipe)
-            output = self._ascended(self._preprocess(views), training=False)
-            reached = activation(output, channels, recipe.objective)
-            objective = sign(recipe) * tf.reduce_sum(reached)
-        uphill = tape.gradient(objective, self._parameters)
-        climb = self._adam if recipe.ascent == "adam" else self._normalized
-        climb(uphill, rate, step)
-        return reached
-
-    def _normalized(self, uphill: tf.Tensor, rate: tf.Tensor, _: tf.Tensor) -> None:
-        """Momentum on the gradient over its root mean square, picture by picture.
-
-        In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
-        steps on coefficients that hardly matter (benchmarks/RESULTS.md).
-        """
-        bands = self._space.bands if self._recipe.equalize else None
-        keep = self._recipe.momentum
-        move = keep * self._moments[0] + ((1 - keep) * _evenly(uphill, bands, self._recipe.equalize)) * uphill
-        kept = (1 - self._recipe.weight_decay) * self._parameters
-        self._parameters.assign(kept + rate * self._moments[0].assign(move))
-
-    def _adam(self, uphill: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> None:
-        tf.raw_ops.ResourceApplyAdam(
-            var=self._parameters.handle,
-            m=self._moments[0].handle,
-            v=self._moments[1].handle,
-            beta1_power=self._recipe.momentum**step,
-            beta2_power=0.999**step,
-            lr=rate,
-            beta1=self._recipe.momentum,
-            beta2=0.999,
-            epsilon=1e-8,
-            grad=-uphill,
-        )
-
-    def _one_finish(self, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pictures = tf.cast(tf.round(self._space.picture(self._parameters) * 255), tf.uint8)
-        output = self._measured(self._preprocess(tf.cast(pictures, tf.float32) / 255), training=False)
-        return pictures, activation(output, channels, self._recipe.objective)
+    def _composed(self, pictures: Array) -> Array:
+        """(pictures, height, width, colours) -> (jobs, ...): those of a job in a grid, row after row."""
+        together = self._recipe.pictures
+        if together == 1:
+            return pictures
+        rows, columns = _grid(together)
+        _, height, width, colours = pictures.shape
+        jobs = pictures.reshape(-1, together, height, width, colours)
+        board = np.full((len(jobs), rows * columns, height, width, colours), 128, pictures.dtype)
+        board[:, :together] = jobs
+        grid = board.reshape(-1, rows, columns, height, width, colours).swapaxes(2, 3)
+        return grid.reshape(-1, rows * height, columns * width, colours)
 
 
-COLDEST = 0.1
-"""The share of the step size that is left at the end of the cooldown."""
+def _points(count: int, steps: int) -> frozenset[int]:
+    return frozenset(np.linspace(0, steps - 1, count).round().astype(int).tolist()) if count else frozenset()
 
 
-def step_size(recipe: Recipe, step: int) -> float:
-    """The step size at a step (from 0): the recipe's, then falling linearly over its cooldown."""
-    left = 1 - step / recipe.steps
-    if left >= recipe.cooldown:
-        return recipe.learning_rate
-    return recipe.learning_rate * (COLDEST + (1 - COLDEST) * left / recipe.cooldown)
+def _grid(together: int) -> tuple[int, int]:
+    """Rows and columns in which pictures that belong together stand."""
+    columns = math.ceil(math.sqrt(together))
+    return math.ceil(together / columns), columns
 
 
-def _evenly(gradient: tf.Tensor, bands: NDArray[Any] | None, amount: float) -> tf.Tensor:
-    """What to multiply a picture's gradient by, to divide it by its root mean square, bands evened out."""
-    power = gradient * gradient
-    if bands is None:
-        axes = list(range(1, len(gradient.shape)))
-        return tf.math.rsqrt(tf.maximum(tf.reduce_mean(power, axis=axes, keepdims=True), TINY))
-    size = gradient.shape[-1]
-    count = np.bincount(bands.reshape(-1)).astype("float32")
-    member = np.eye(len(count), dtype="float32")[bands.reshape(-1)]
-    coefficients = tf.reshape(tf.reduce_mean(power, axis=1), (-1, size * size))
-    mean = tf.matmul(coefficients, tf.constant(member / count))
-    gain = tf.math.pow(mean + TINY, -amount / 2)
-    # The mean square after evening out follows from the bands': no further pass over the coefficients.
-    square = tf.reduce_sum(gain * gain * mean * (count / count.sum()), axis=1, keepdims=True)
-    gain *= tf.math.rsqrt(tf.maximum(square, TINY))
-    return tf.reshape(tf.gather(gain, bands.reshape(-1), axis=1), (-1, 1, size, size))
+def octaves(recipe: Recipe, canvas: Canvas) -> list[Canvas]:
+    """The canvases that a recipe works through, from small to the finished picture's."""
+    sizes = []
+    for number in range(recipe.octaves - 1, -1, -1):
+        shrink = recipe.octave_scale**number
+        size = (round(canvas[0] / shrink), round(canvas[1] / shrink))
+        if min(size) >= min(SMALLEST_OCTAVE, *canvas):
+            sizes.append(size)
+    return sizes
 
 
-TINY = 1e-30
-"""Stands for zero in a denominator: a gradient that is zero stays zero."""
+def fitted(recipe: Recipe, own_side: int | None) -> Recipe:
+    """The recipe for a network whose input is fixed and small: its size, transforms in proportion.
+
+    Pictures of another size would be shrunk before the network sees them, and what it sees is lost in that.
+    """
+    if own_side is None:
+        return recipe
+    share = own_side / recipe.size
+    shrunk = {name: math.ceil(getattr(recipe, name) * share) for name in ("jitter", "pad")}
+    return recipe.model_copy(update={"size": own_side, **shrunk})
+
+
+def canvas_of(recipe: Recipe, photo: Array | None) -> Canvas:
+    """Height and width of a recipe's pictures: square, or in the photo's shape."""
+    if photo is None:
+        return recipe.size, recipe.size
+    height, width = photo.shape[:2]
+    share = recipe.size / max(height, width)
+    return max(1, round(height * share)), max(1, round(width * share))

@@ -1,26 +1,190 @@
-"""What a picture is to maximise, as functions of a layer's output. Source of the names: Lucid."""
+"""What a picture is to maximise, as functions of a layer's output. Source of names and formulas: Lucid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
+from generator.models.anatomy import special_tokens
 from generator.recipes import Recipe
 
+Score = Callable[[tf.Tensor, tf.Tensor, "tf.Tensor | None"], tf.Tensor]
+"""Of a layer's output, (n, height, width, features), (n, tokens, features) or (n, features), the channels
+(n,), and the output for the photo where there is one: what a recipe is about, (n,), in the layer's units."""
 
-def activation(output: tf.Tensor, channels: tf.Tensor, objective: str) -> tf.Tensor:
-    """The activation that a recipe is about: (n,), in the layer's units.
 
-    `output` is (n, height, width, features) or (n, features), `channels` (n,) integers. For `channel` and
-    `negative` the mean over positions, for `neuron` the unit at the centre.
-    """
-    chosen = tf.gather(tf.cast(output, tf.float32), channels, axis=-1, batch_dims=1)
-    if len(output.shape) == 2:
-        return chosen
-    if objective == "neuron":
-        return chosen[:, output.shape[1] // 2, output.shape[2] // 2]
-    return tf.reduce_mean(chosen, axis=(1, 2))
+def score(recipe: Recipe) -> Score:
+    """The recipe's objective, before its sign: for `negative` the activation that is to fall."""
+    return _SCORES[recipe.objective](recipe)
 
 
 def sign(recipe: Recipe) -> float:
     """1 when the recipe's activation is to rise, -1 when it is to fall."""
     return -1.0 if recipe.objective == "negative" else 1.0
+
+
+def _positions(output: tf.Tensor) -> tf.Tensor:
+    """(n, positions, features): a transformer's special tokens are no positions."""
+    if len(output.shape) == 2:
+        return output[:, None]
+    if len(output.shape) == 3:
+        return output[:, special_tokens(output.shape[1]) :]
+    return tf.reshape(output, (output.shape[0], -1, output.shape[-1]))
+
+
+def _of(output: tf.Tensor, channels: tf.Tensor) -> tf.Tensor:
+    return tf.gather(tf.cast(output, tf.float32), channels, axis=-1, batch_dims=1)
+
+
+# -- of a channel ----------------------------------------------------------------------------------
+
+
+def _channel(_: Recipe) -> Score:
+    return lambda output, channels, photo: tf.reduce_mean(_of(_positions(output), channels), axis=1)
+
+
+def _neuron(recipe: Recipe) -> Score:
+    down, right = recipe.position or (0.5, 0.5)
+
+    def unit(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+        places = _positions(output)
+        height, width = _grid(output)
+        row, column = min(int(down * height), height - 1), min(int(right * width), width - 1)
+        return _of(places[:, row * width + column], channels)
+
+    return unit
+
+
+def _grid(output: tf.Tensor) -> tuple[int, int]:
+    """Rows and columns of a layer's positions; tokens that make no square are one row."""
+    if len(output.shape) == 4:
+        return output.shape[1], output.shape[2]
+    count = _positions(output).shape[1]
+    side = int(np.sqrt(count))
+    return (side, side) if side * side == count else (1, count)
+
+
+def _class_token(_: Recipe) -> Score:
+    def token(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+        if len(output.shape) != 3 or not special_tokens(output.shape[1]):
+            raise ValueError("this layer has no class token; the recipe is for layers of transformers")
+        return _of(output[:, 0], channels)
+
+    return token
+
+
+def _interpolation(recipe: Recipe) -> Score:
+    """From the channel to another, the pictures of a job in equal steps (Lucid's channel_interpolate)."""
+    steps = np.linspace(0, 1, recipe.pictures, dtype="float32")
+
+    def mixed(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+        share = tf.tile(tf.constant(steps), [output.shape[0] // len(steps)])
+        places = _positions(output)
+        here = tf.reduce_mean(_of(places, channels), axis=1)
+        there = tf.reduce_mean(tf.cast(places[..., recipe.towards], tf.float32), axis=1)
+        return (1 - share) * here + share * there
+
+    return mixed
+
+
+# -- of a layer ------------------------------------------------------------------------------------
+
+
+def _layer(_: Recipe) -> Score:
+    """Lucid's deepdream (Mordvintsev et al. 2015)."""
+    return lambda output, channels, photo: tf.reduce_mean(
+        tf.cast(_positions(output), tf.float32) ** 2, axis=(1, 2)
+    )
+
+
+def _direction(recipe: Recipe) -> Score:
+    def along(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+        wanted = np.zeros(output.shape[-1], "float32")
+        for channel, weight in recipe.direction:
+            wanted[channel] = weight
+        return _dot_cossim(_positions(output), tf.constant(wanted), recipe.cossim)
+
+    return along
+
+
+def _caricature(recipe: Recipe) -> Score:
+    def response(output: tf.Tensor, channels: tf.Tensor, photo: tf.Tensor | None) -> tf.Tensor:
+        return _dot_cossim(_positions(output), _positions(photo), recipe.cossim)
+
+    return response
+
+
+def _dot_cossim(output: tf.Tensor, wanted: tf.Tensor, power: float) -> tf.Tensor:
+    """Mean over positions of the product with what is wanted, times the cosine of their angle to a power."""
+    output, wanted = tf.cast(output, tf.float32), tf.cast(wanted, tf.float32)
+    product = tf.reduce_sum(output * wanted, axis=-1)
+    if power:
+        lengths = tf.norm(output, axis=-1) * tf.norm(wanted, axis=-1)
+        product *= tf.maximum(0.1, product / (lengths + 1e-4)) ** power
+    return tf.reduce_mean(product, axis=1)
+
+
+_SCORES: dict[str, Callable[[Recipe], Score]] = {
+    "channel": _channel,
+    "negative": _channel,
+    "logit": _channel,
+    "diversity": _channel,
+    "neuron": _neuron,
+    "class-token": _class_token,
+    "interpolation": _interpolation,
+    "layer": _layer,
+    "direction": _direction,
+    "caricature": _caricature,
+}
+
+
+# -- costs -----------------------------------------------------------------------------------------
+
+
+def likeness(output: tf.Tensor, together: int) -> tf.Tensor:
+    """How alike a job's pictures are to the layer: mean cosine similarity of their Gram matrices, (jobs,).
+
+    `output` holds `together` pictures a job, one job after the other. Source: Lucid, `diversity`.
+    """
+    places = tf.cast(_positions(output), tf.float32)
+    jobs, count, features = places.shape[0] // together, places.shape[1], places.shape[2]
+    places = tf.reshape(places, (jobs, together, count, features))
+    if count < features:
+        # <G_i, G_j> of Gram matrices equals the squared sum of products between positions: smaller here.
+        between = tf.einsum("japf,jbqf->jabpq", places, places)
+        products = tf.reduce_sum(between * between, axis=(3, 4))
+    else:
+        grams = tf.reshape(tf.matmul(places, places, transpose_a=True), (jobs, together, -1))
+        products = tf.matmul(grams, grams, transpose_b=True)
+    length = tf.sqrt(tf.linalg.diag_part(products) + 1e-10)
+    cosines = products / (length[:, :, None] * length[:, None, :])
+    others = 1 - np.eye(together, dtype="float32")
+    return tf.reduce_sum(cosines * others, axis=(1, 2)) / others.sum()
+
+
+def regularization(pictures: tf.Tensor, recipe: Recipe) -> tf.Tensor | None:
+    """What the recipe's regularisers cost, summed over the pictures; None when it has none.
+
+    `pictures` (n, height, width, colours) in [0, 1]; constants and signs are Lucid's.
+    """
+    terms: list[tuple[float, Callable[[tf.Tensor], Any]]] = [
+        (recipe.l1, lambda x: tf.reduce_sum(tf.abs(x - 0.5))),
+        (recipe.l2, lambda x: tf.reduce_sum(tf.sqrt(1e-6 + tf.reduce_sum((x - 0.5) ** 2, axis=(1, 2, 3))))),
+        (recipe.total_variation, lambda x: tf.reduce_sum(tf.image.total_variation(x))),
+        (recipe.blur, lambda x: 0.5 * tf.reduce_sum((x - tf.stop_gradient(_blurred(x))) ** 2)),
+    ]
+    costs = [weight * term(pictures) for weight, term in terms if weight]
+    return tf.add_n(costs) if costs else None
+
+
+def _blurred(pictures: tf.Tensor) -> tf.Tensor:
+    colours = pictures.shape[-1]
+    kernel = np.full((3, 3, colours, 1), 0.5, "float32")
+    kernel[1, 1] = 1.0
+    sums, weights = (
+        tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "SAME") for x in (pictures, tf.ones_like(pictures))
+    )
+    return sums / weights

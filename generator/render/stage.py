@@ -1,0 +1,269 @@
+"""One size of picture, optimised: one compiled step per network, recipe, canvas and number of pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from generator.recipes import Recipe
+from generator.render.climbing import Climber
+from generator.render.objectives import likeness, regularization, score, sign
+from generator.render.parameterizations import Canvas, parameterization
+from generator.render.transforms import DRAWS, random_view, rolled, with_noise
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A network cut at a layer, twice: to be climbed in, and to be measured in.
+
+    Both take network input (n, height, width, colours) and give the layer's output; `ascended` may have its
+    ReLUs opened and its own number format. `preprocess` maps display pixels to network input.
+    """
+
+    ascended: Any
+    measured: Any
+    preprocess: Callable[[Any], Any]
+
+    @property
+    def colours(self) -> int:
+        """Colours of the network's input."""
+        return int(self.ascended.inputs[0].shape[-1])
+
+
+@dataclass(frozen=True)
+class Materials:
+    """The user's own pictures, (height, width, colours) in [0, 1]: a photo, and models of magnitude."""
+
+    photo: Array | None = None
+    magnitudes: tuple[Array, ...] = ()
+
+
+NONE = Materials()
+
+
+class Stage:
+    """`pictures` pictures of one canvas on their way. Begin it, step it, finish it; then it begins anew.
+
+    `networks` are cut for the canvas, or for tiles of it where the recipe sees it tile by tile.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        recipe: Recipe,
+        canvas: Canvas,
+        pictures: int,
+        materials: Materials = NONE,
+    ) -> None:
+        self._networks, self._recipe, self.canvas, self._pictures = networks, recipe, canvas, pictures
+        self._space = parameterization(recipe, canvas, networks.colours, materials.magnitudes)
+        self._photo = _fitted(materials.photo, canvas) if recipe.objective == "caricature" else None
+        self._score, self._sign = score(recipe), sign(recipe)
+        self._parameters = tf.Variable(tf.zeros((pictures, *self._space.shape)), trainable=False)
+        self._climber = Climber(recipe, self._space, pictures, stride(networks.ascended))
+        # How much each pixel has mattered so far: MACO shows the rest as transparent.
+        self._mattered = tf.Variable(tf.zeros((pictures, *canvas)), trainable=False)
+        self.step = tf.function(
+            self._one_step,
+            autograph=False,
+            input_signature=(
+                tf.TensorSpec((pictures,), tf.int32),
+                tf.TensorSpec((pictures, DRAWS), tf.float32),
+                tf.TensorSpec((pictures, 2), tf.int32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+            ),
+        )
+        self._shown = tf.function(self._one_picture, autograph=False)
+        self._reached = tf.function(self._one_measurement, autograph=False)
+
+    # -- beginning and ending ----------------------------------------------------------------------
+
+    @property
+    def colours(self) -> int:
+        """Colours of a picture."""
+        return self._networks.colours
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one picture's parameters."""
+        return self._space.shape
+
+    def begin(self, pictures: Array | None, noise: Array | None) -> None:
+        """Start from pictures (n, height, width, colours) in [0, 1] or grey, with noise on the parameters."""
+        if pictures is None:
+            start = np.full((self._pictures, *self._space.shape), self._space.grey, "float32")
+        else:
+            start = self._space.parameters(pictures).astype("float32")
+        self._parameters.assign(start if noise is None else start + noise)
+        if self._space.clipped:
+            self._parameters.assign(tf.clip_by_value(self._parameters, 0, 1))
+        self._climber.start()
+        self._mattered.assign(tf.zeros_like(self._mattered))
+
+    def shown(self) -> Array:
+        """The pictures as they are now, (n, height, width, colours) uint8."""
+        pictures: Array = self._shown().numpy()
+        return pictures
+
+    def measure(self, channels: Sequence[int]) -> Array:
+        """The activation that each picture reaches, (n,), untransformed and rounded to 8 bits."""
+        reached: Array = self._reached(tf.constant(channels, tf.int32)).numpy()
+        return reached
+
+    def alpha(self) -> Array | None:
+        """For MACO how much each pixel mattered, (n, height, width) uint8, the median pixel opaque.
+
+        Source: Fel et al. 2023: the sum of the gradient's absolute values at the pixel.
+        """
+        if self._recipe.parameterization != "maco":
+            return None
+        mattered = self._mattered.numpy()
+        full = np.median(mattered, axis=(1, 2), keepdims=True) + 1e-30
+        alpha: Array = (np.clip(mattered / full, 0, 1) * 255).round().astype("uint8")
+        return alpha
+
+    def _one_picture(self) -> tf.Tensor:
+        return tf.cast(tf.round(self._space.picture(self._parameters) * 255), tf.uint8)
+
+    def _one_measurement(self, channels: tf.Tensor) -> tf.Tensor:
+        preprocess, measured = self._networks.preprocess, self._networks.measured
+        pictures = tf.cast(self._one_picture(), tf.float32) / 255
+        output = measured(preprocess(pictures), training=False)
+        photo = None if self._photo is None else measured(preprocess(self._photo), training=False)
+        return self._score(output, channels, photo)
+
+    # -- one step ----------------------------------------------------------------------------------
+
+    def _one_step(
+        self, channels: tf.Tensor, draws: tf.Tensor, seeds: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self._parameters)
+            pictures = self._space.picture(self._parameters)
+            views = with_noise(random_view(pictures, draws, self._recipe), seeds, self._recipe.noise)
+            if self._seen_whole:
+                reached, objective = self._objective(views, channels, draws)
+            else:
+                reached, objective = self._tiled(rolled(views, draws[:, 4:6]), channels)
+            cost = regularization(pictures, self._recipe)
+            objective = objective if cost is None else objective - cost
+        if self._recipe.parameterization == "maco":
+            uphill, on_pixels = tape.gradient(objective, (self._parameters, pictures))
+            self._mattered.assign_add(tf.reduce_mean(tf.abs(on_pixels), axis=-1))
+        else:
+            uphill = tape.gradient(objective, self._parameters)
+        self._climber.climb(self._parameters, uphill, rate, step)
+        return reached
+
+    def _objective(
+        self, views: tf.Tensor, channels: tf.Tensor, draws: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """What each picture reaches, (n,), and the scalar that is to rise."""
+        output = self._ascended(views)
+        photo = None
+        if self._photo is not None:
+            # Seen through the same transforms, so that places correspond.
+            same = tf.tile(self._photo, [views.shape[0], 1, 1, 1])
+            photo = tf.stop_gradient(self._ascended(random_view(same, draws, self._recipe)))
+        reached = self._score(output, channels, photo)
+        objective = self._sign * tf.reduce_sum(reached)
+        if self._recipe.objective == "diversity":
+            together = self._recipe.pictures
+            strength = tf.reduce_mean(tf.reshape(tf.abs(reached), (-1, together)), axis=1)
+            price = self._recipe.diversity * together * tf.stop_gradient(strength)
+            objective -= tf.reduce_sum(price * likeness(output, together))
+        return reached, objective
+
+    def _ascended(self, views: tf.Tensor) -> tf.Tensor:
+        return self._networks.ascended(self._networks.preprocess(views), training=False)
+
+    @property
+    def _seen_whole(self) -> bool:
+        return not self._recipe.tile or max(self.canvas) <= self._recipe.tile
+
+    def _tiled(self, views: tf.Tensor, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `_objective`, tile after tile: memory is that of one tile, whatever the picture's size."""
+        height, width = views.shape[1:3]
+        tall, wide = tile_canvas(self._recipe, (height, width))
+        corners = [(y, x) for y in _tile_starts(height, tall) for x in _tile_starts(width, wide)]
+        seen = np.zeros((1, height, width, 1), "float32")
+        for y, x in corners:
+            seen[:, y : y + tall, x : x + wide] += 1
+        places = tf.constant(corners)
+
+        def look(index: tf.Tensor, pull: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            y, x = places[index, 0], places[index, 1]
+            tile = tf.slice(views, [0, y, x, 0], [views.shape[0], tall, wide, views.shape[3]])
+            with tf.GradientTape() as tape:
+                tape.watch(tile)
+                reached = self._score(self._ascended(tile), channels, None)
+                objective = self._sign * tf.reduce_sum(reached)
+            uphill = tape.gradient(objective, tile)
+            spread = tf.image.pad_to_bounding_box(uphill, y, x, height, width)
+            return index + 1, tf.ensure_shape(pull + spread, views.shape), total + reached
+
+        start = (tf.constant(0), tf.zeros_like(views), tf.zeros((views.shape[0],)))
+        _, pull, total = tf.while_loop(
+            lambda index, *_: index < len(corners), look, start, parallel_iterations=1
+        )
+        # A scalar whose gradient at the views is what the tiles pull; overlaps count once.
+        objective = tf.reduce_sum(views * tf.stop_gradient(pull / seen))
+        return total / len(corners), objective
+
+
+def stride(network: Any) -> float:
+    """Pixels of the input, along an axis, to a position of the output; all of them where there are none."""
+    places = network.output.shape[1:-1]
+    pixels = math.prod(network.inputs[0].shape[1:3])
+    return math.sqrt(pixels / max(1, math.prod(places)))
+
+
+def tile_canvas(recipe: Recipe, canvas: Canvas) -> Canvas:
+    """Height and width of what the network is shown at once of a canvas, padding included."""
+    height, width = (side + 2 * recipe.pad for side in canvas)
+    if not recipe.tile or max(canvas) <= recipe.tile:
+        return height, width
+    return min(height, recipe.tile), min(width, recipe.tile)
+
+
+def _tile_starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin along an axis, so that they cover it and none reaches beyond."""
+    count = -(-length // tile)
+    return [round(place) for place in np.linspace(0, length - tile, count)]
+
+
+def _fitted(photo: Array | None, canvas: Canvas) -> tf.Tensor:
+    if photo is None:
+        raise ValueError("a caricature needs a photo")
+    return tf.constant(resized(photo[None], canvas))
+
+
+def resized(pictures: Array, canvas: Canvas) -> Array:
+    """Pictures (n, height, width, colours) in [0, 1] at another size, smoothed where they shrink."""
+    smaller = canvas[0] < pictures.shape[1] or canvas[1] < pictures.shape[2]
+    fitted = tf.image.resize(pictures, canvas, "bicubic", antialias=smaller)
+    clipped: Array = tf.clip_by_value(fitted, 0, 1).numpy()
+    return clipped
+
+
+def blurred(pictures: Array, deviation: float) -> Array:
+    """Pictures (n, height, width, colours) under a normal blur of that many pixels."""
+    if not deviation:
+        return pictures
+    reach = math.ceil(3 * deviation)
+    bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
+    kernel = np.repeat((bell / bell.sum())[:, None, None, None], pictures.shape[-1], axis=2)
+    padded: Any = np.pad(pictures, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+    for axis in (kernel, kernel.swapaxes(0, 1)):
+        padded = tf.nn.depthwise_conv2d(padded, axis.astype("float32"), [1, 1, 1, 1], "VALID")
+    smooth: Array = padded.numpy()
+    return smooth
