@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -32,3 +33,5 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    # It warns of repeated tracing by a function's name: ours is traced once a layer, size and recipe.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -16,7 +16,7 @@ from generator.config_file import read_config
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
-from generator.recipes import BUILT_IN
+from generator.recipes import BUILT_IN, RECIPE_FILES, WHOLE
 from generator.render import RENDERER_VERSION
 
 
@@ -124,8 +124,16 @@ def test_a_key_is_the_hash_of_what_the_design_says() -> None:
     assert job_key("f" * 64, "a", 1, recipe) == hashlib.sha256(text.encode()).hexdigest()
 
 
-def another(value: object) -> object:
+UNSET = {"position": (0.1, 0.2), "direction": ((3, 1.0),), "towards": 7}
+"""Values of fields that are empty by default."""
+
+
+def another(field: str, value: object) -> object:
     """Some other value of the same kind."""
+    if field in RECIPE_FILES:
+        return Path(__file__)
+    if field in UNSET:
+        return UNSET[field]
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -138,11 +146,20 @@ def test_keys_change_with_everything_that_changes_a_picture(monkeypatch: pytest.
     keys = [job_key("f" * 64, "a", 1, recipe), job_key("e" * 64, "a", 1, recipe)]
     keys += [job_key("f" * 64, "b", 1, recipe), job_key("f" * 64, "a", 2, recipe)]
     for field in recipe.identity():
-        changed = recipe.model_copy(update={field: another(getattr(recipe, field))})
+        changed = recipe.model_copy(update={field: another(field, getattr(recipe, field))})
         keys.append(job_key("f" * 64, "a", 1, changed))
     monkeypatch.setattr(generator.plan, "RENDERER_VERSION", -1)
     keys.append(job_key("f" * 64, "a", 1, recipe))
     assert len(set(keys)) == len(keys)
+
+
+def test_a_file_enters_the_key_by_what_is_in_it(tmp_path: Path) -> None:
+    keys = []
+    for name, content in [("a.png", b"one"), ("b.png", b"one"), ("a.png", b"two")]:
+        (tmp_path / name).write_bytes(content)
+        recipe = BUILT_IN["caricature"].model_copy(update={"image": tmp_path / name})
+        keys.append(job_key("f" * 64, "a", WHOLE, recipe))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_every_field_of_a_recipe_but_its_description_is_part_of_the_key() -> None:

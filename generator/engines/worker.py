@@ -161,6 +161,7 @@ def _opened(setting: _Setting) -> Any:
 def _renderer(setting: _Setting, setup: Setup) -> Any:
     from generator.models.surgery import ReluMode, cut
     from generator.render.ascent import Renderer, canvas_of
+    from generator.render.parameterizations import Canvas
     from generator.render.stage import Networks
 
     model, recipe = _opened(setting), _recipe(setting)
@@ -168,10 +169,10 @@ def _renderer(setting: _Setting, setup: Setup) -> Any:
     relu = relu if recipe.open_relu else "plain"
     logits = recipe.objective == "logit"
 
-    def networks(canvas: tuple[int, int]) -> Networks:
-        ascended = cut(model.network, setting.layer, canvas, relu, setup.precision, logits)
+    def networks(seen: Canvas, whole: Canvas) -> Networks:
+        ascended = cut(model.network, setting.layer, seen, relu, setup.precision, logits)
         # What is reported is what the network gives: only `logit` asks for what it has not.
-        measured = cut(model.network, setting.layer, canvas, logits=logits)
+        measured = cut(model.network, setting.layer, whole, logits=logits)
         return Networks(ascended, measured, model.preprocessing)
 
     materials = _materials(recipe, int(model.network.inputs[0].shape[-1]))

@@ -244,10 +244,8 @@ def _check_input(network: Any, source: str) -> None:
         )
     check_graph(network)
     shape = tuple(network.inputs[0].shape)
-    if len(shape) != 4 or shape[-1] not in (1, 3):
-        raise ModelError(
-            f"{source}: takes input {shape}, not pictures (n, height, width, colours) of 1 or 3 colours"
-        )
+    if len(shape) != 4 or not shape[-1]:
+        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
 
 
 def _guess_preprocessing(network: Any) -> Preprocessing:

@@ -24,8 +24,8 @@ SMALLEST_OCTAVE = 16
 
 Array = NDArray[Any]
 OnStep = Callable[[int], None]
-Cut = Callable[[Canvas], Networks]
-"""The networks for input of a height and width."""
+Cut = Callable[[Canvas, Canvas], Networks]
+"""The networks for what a step sees of a picture, and for whole pictures, of these heights and widths."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Renderer:
         self._recipe, self._batch, self._materials = recipe, batch, materials
         pictures = batch * recipe.pictures
         self._stages = [
-            Stage(cut(tile_canvas(recipe, size)), recipe, size, pictures, materials)
+            Stage(cut(tile_canvas(recipe, size), size), recipe, size, pictures, materials)
             for size in octaves(recipe, canvas)
         ]
 

@@ -24,8 +24,9 @@ Array = NDArray[Any]
 class Networks:
     """A network cut at a layer, twice: to be climbed in, and to be measured in.
 
-    Both take network input (n, height, width, colours) and give the layer's output; `ascended` may have its
-    ReLUs opened and its own number format. `preprocess` maps display pixels to network input.
+    Both take network input (n, height, width, colours) and give the layer's output: `ascended` that of the
+    views that a step sees, perhaps padded or tiles, its ReLUs opened, in its own number format; `measured`
+    that of whole pictures. `preprocess` maps display pixels to network input.
     """
 
     ascended: Any
@@ -52,7 +53,7 @@ NONE = Materials()
 class Stage:
     """`pictures` pictures of one canvas on their way. Begin it, step it, finish it; then it begins anew.
 
-    `networks` are cut for the canvas, or for tiles of it where the recipe sees it tile by tile.
+    `networks` fit the canvas and what the recipe shows of it at once.
     """
 
     def __init__(
