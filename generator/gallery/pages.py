@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from generator.gallery.settings import Settings, settings_of
 from generator.models.anatomy import Anatomy, Layer
@@ -65,7 +65,13 @@ def _safe_name(name: str, *, alone: bool) -> str:
 
 def relative(path: str, page: str) -> str:
     """The link from `page` to `path`, both relative to the site's root."""
-    here, there = page.split("/")[:-1], path.split("/")
+    return _from_folder(path, page.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _from_folder(path: str, folder: str) -> str:
+    # Pages of a folder share most of their links.
+    here, there = folder.split("/") if folder else [], path.split("/")
     shared = 0
     while shared < len(here) and shared < len(there) - 1 and here[shared] == there[shared]:
         shared += 1

@@ -35,7 +35,7 @@ QUALITY = 82
 SHEET_QUALITY = 74
 EFFORT = 0
 """WebP's method: 4 is 7 % smaller, looks the same and takes twice as long."""
-GREY = (128, 128, 128)
+GREY = 128
 TINY = 32
 """Side of the thumbnails by which pictures are compared."""
 SHEETS_WORTH_PROCESSES = 6
@@ -146,7 +146,7 @@ def _thumbnail(image: Image.Image, together: int, side: int) -> Image.Image:
 
 
 def _on_grey(image: Image.Image) -> Image.Image:
-    ground = Image.new("RGBA", image.size, (*GREY, 255))
+    ground = Image.new("RGBA", image.size, (GREY, GREY, GREY, 255))
     return Image.alpha_composite(ground, image).convert("RGB")
 
 
@@ -194,7 +194,7 @@ def collage(sources: Sequence[Source], columns: int, rows: int, side: int) -> Im
     opened = [(image, one.together) for one in sources if (image := _open(one.path, []))]
     if not opened:
         return None
-    board = Image.new("RGB", (columns * side, rows * side), GREY)
+    board = Image.new("RGB", (columns * side, rows * side), (GREY, GREY, GREY))
     for place in range(columns * rows):
         thumb = _thumbnail(*opened[place % len(opened)], side)
         board.paste(thumb, (place % columns * side, place // columns * side))
