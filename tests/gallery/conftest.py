@@ -9,7 +9,7 @@ import pytest
 from generator.cache import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
-from tests.synthetic import rich_plan
+from tests.synthetic import rich_plan, varied_plan
 
 
 def build(plan: Plan) -> SiteReport:
@@ -38,3 +38,9 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
     """A gallery with everything in it, with an address of its own. Tests only look at it."""
     folder = tmp_path_factory.mktemp("rich")
     return build(rich_plan(folder, url="https://example.org/microscope/"))
+
+
+@pytest.fixture(scope="session")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
+    """A gallery of every kind of picture. Tests only look at it."""
+    return build(varied_plan(tmp_path_factory.mktemp("varied")))

@@ -37,13 +37,24 @@ class _Links(HTMLParser):
             self.pictures.append(values)
 
 
+def links_of(report: SiteReport) -> dict[Path, _Links]:
+    return {path: _Links(path.read_text("utf-8")) for path in sorted(report.output.rglob("*.html"))}
+
+
+@pytest.fixture(scope="module", params=["rich", "varied"])
+def site(request: pytest.FixtureRequest) -> SiteReport:
+    """A gallery with everything in it, and one of every kind of picture."""
+    report: SiteReport = request.getfixturevalue(request.param)
+    return report
+
+
 @pytest.fixture(scope="module")
-def pages(rich: SiteReport) -> dict[Path, _Links]:
-    return {path: _Links(path.read_text("utf-8")) for path in sorted(rich.output.rglob("*.html"))}
+def pages(site: SiteReport) -> dict[Path, _Links]:
+    return links_of(site)
 
 
-def test_there_are_all_kinds_of_pages(rich: SiteReport, pages: dict[Path, _Links]) -> None:
-    names = {path.relative_to(rich.output).as_posix() for path in pages}
+def test_there_are_all_kinds_of_pages(rich: SiteReport) -> None:
+    names = {path.relative_to(rich.output).as_posix() for path in links_of(rich)}
     stem = "models/Branch-Net~004f041aa344"
     assert {"index.html", "about.html", "compare.html", "404.html", "families/index.html"} <= names
     assert {f"{stem}/index.html", f"{stem}/stem/index.html", f"{stem}/stem/0.html"} <= names
@@ -64,16 +75,16 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[Path, _Links])
     assert broken == []
 
 
-def test_every_file_is_reached_from_the_index(rich: SiteReport, pages: dict[Path, _Links]) -> None:
+def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path, _Links]) -> None:
     reached: set[Path] = set()
-    ahead = [rich.index]
+    ahead = [site.index]
     while ahead:
         path = ahead.pop()
         if path not in reached:
             reached.add(path)
             links = pages[path].links if path in pages else []
             ahead += [(path.parent / urlsplit(link).path).resolve() for _, link in links if "://" not in link]
-    files = {rich.output / name for name in files_of(rich.output)}
+    files = {site.output / name for name in files_of(site.output)}
     # Sheets of other recipes are asked for by the script; the rest are for hosts and search engines.
     unlinked = {path.name for path in files - reached} - {
         "404.html",
@@ -128,13 +139,11 @@ def test_what_users_write_stays_text(rich: SiteReport) -> None:
     assert "<b>" not in data
 
 
-def test_the_sitemap_lists_all_pages_by_their_full_address(
-    rich: SiteReport, pages: dict[Path, _Links]
-) -> None:
+def test_the_sitemap_lists_all_pages_by_their_full_address(rich: SiteReport) -> None:
     tree = ElementTree.parse(rich.output / "sitemap.xml")
     listed = {element.text or "" for element in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
     root = "https://example.org/microscope/"
-    expected = {root + path.relative_to(rich.output).as_posix() for path in pages}
+    expected = {root + path.relative_to(rich.output).as_posix() for path in links_of(rich)}
     expected -= {f"{root}404.html", f"{root}compare.html"}
     assert listed == {address.replace("/microscope/index.html", "/microscope/") for address in expected}
 
