@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from generator.cache import Cache
 from generator.gallery.pages import safe_names
 from generator.gallery.site import build_site
-from tests.synthetic import rich_plan
+from tests.synthetic import rich_plan, varied_plan
 
 ARGUMENTS = [
     "--headless",
@@ -43,6 +43,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
     plan = rich_plan(folder, size=64)
     return build_site(plan, Cache(plan.config.cache)).output
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address on the disk of a gallery of every kind of picture; tests only look at it."""
+    plan = varied_plan(tmp_path_factory.mktemp("kinds"))
+    return build_site(plan, Cache(plan.config.cache)).output.as_uri()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -33,13 +33,44 @@ SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page(opened: Callable[..., Page], site: Path, name: str, theme: str, width: int) -> None:
-    page = opened(f"{site.as_uri()}/{PAGES[name]}", width=width, theme=theme)
+    look(opened(f"{site.as_uri()}/{PAGES[name]}", width=width, theme=theme), f"{name}-{theme}-{width}", width)
+
+
+KINDS = {
+    "moving": "models/net/stem/3.html",
+    "whole": "models/net/stem/index.html",
+    "only-whole": "models/net/mixed/index.html",
+    "wholes-strip": "models/net/index.html",
+    "tiny": "models/net/right/3.html",
+    "transparent": "models/net/stem/3.html#phases",
+    "method": "about.html",
+}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", KINDS)
+def test_page_of_every_kind_of_picture(
+    opened: Callable[..., Page], kinds: str, name: str, theme: str, width: int
+) -> None:
+    look(opened(f"{kinds}/{KINDS[name]}", width=width, theme=theme), f"{name}-{theme}-{width}", width)
+
+
+def look(page: Page, name: str, width: int) -> None:
     page.wait_for_load_state("load")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}-{theme}-{width}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
     results = Axe().run(page, options=AXE)
     assert results.violations_count == 0, results.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_header_keeps_to_one_line_on_a_phone(opened: Callable[..., Page], site: Path) -> None:
+    page = opened(f"{site.as_uri()}/index.html", width=390)
+    tops = page.locator(".home, .tools > :visible").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(box => (box.top + box.bottom) / 2)"
+    )
+    assert len(tops) >= 5 and max(tops) - min(tops) < 4
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

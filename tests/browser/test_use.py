@@ -226,7 +226,10 @@ def test_everything_can_be_read_without_javascript(opened: Open, address: str) -
             page.get_by_role("img", name=f"Branch Net, stem, channel 3, recipe {recipe}").last
         ).to_be_visible()
     page.locator(".shot").first.get_by_text("How it was made").click()
-    expect(page.locator("pre").first).to_contain_text("learning_rate")
+    expect(page.locator("pre").first).to_contain_text("objective")
+    page.locator(".rest").first.get_by_text("more settings").click()
+    expect(page.locator(".rest pre").first).to_contain_text("learning_rate")
+    expect(page.locator(".rest pre").first).to_be_visible()
     page.get_by_role("link", name="curve detectors").click()
     expect(page.locator(".members li")).to_have_count(2)
 
