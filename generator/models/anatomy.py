@@ -18,10 +18,10 @@ from generator.models.graph import Step
 class Layer:
     """A named tensor inside a network.
 
-    `shape` is the output's shape without the batch axis (None where the network does not fix it),
-    `channels` the size of its feature axis, `inputs` the names of the layers that feed it,
-    `receptive_field` and `stride` in input pixels (None where they are not defined, as behind a
-    global pooling). `renderable` says that its channels can be visualised.
+    `shape` is the output's shape without the batch axis (None where the network does not fix it):
+    (height, width, channels), (tokens, channels) or (channels,); `channels` the size of its feature axis, `inputs` the names of the layers that feed it,
+    `receptive_field` and `stride` in input pixels (None where they are not defined, as for tokens or
+    behind a global pooling). `renderable` says that its channels can be visualised.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _layer(step: Step, sight: _Sight | None) -> Layer:
         parameters=_parameters(step.operation),
         receptive_field=sight.field if sight else None,
         stride=sight.stride if sight else None,
-        renderable=len(shape) in (1, 3) and bool(shape[-1]) and bool(step.inputs),
+        renderable=len(shape) in (1, 2, 3) and bool(shape[-1]) and bool(step.inputs),
     )
 
 
