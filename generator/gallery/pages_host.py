@@ -23,10 +23,12 @@ def size_warnings(total: int, largest: tuple[str, int], site: SiteView) -> Itera
     if total >= WARN_FROM * SITE_LIMIT:
         share = round(100 * total / SITE_LIMIT)
         channels = sum(model.channel_count for model in site.models)
+        frames = any(recipe.recipe.frames for recipe in site.recipes)
+        fewer = "`channels`, `recipes` or `frames`" if frames else "`channels` or `recipes`"
         yield (
             f"the gallery has {megabytes(total)}, {share} % of what GitHub Pages allows "
             f"({megabytes(SITE_LIMIT)}), {round(total / max(channels, 1) / 1000)} kB a channel: "
-            "choose fewer `channels` or `recipes`, or a smaller `size`"
+            f"choose fewer {fewer}, or a smaller `size`"
         )
     path, size = largest
     if size >= WARN_FROM * FILE_LIMIT:
