@@ -10,6 +10,7 @@ from pathlib import Path
 from generator.cache import Cache, Stamp
 from generator.gallery.cells import Cell, Shot, State, Summary
 from generator.gallery.pages import (
+    OWN_IDS,
     Family,
     LayerView,
     Member,
@@ -40,7 +41,7 @@ class Gathered:
 
 def gather(plan: Plan, notes: Mapping[str, Note]) -> Gathered:
     """The site of a plan; reads no picture and no record."""
-    slugs = safe_names(plan.recipes)
+    slugs = safe_names(plan.recipes, OWN_IDS)
     recipes = {name: RecipeView(name, slugs[name], recipe) for name, recipe in plan.recipes.items()}
     pictures: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
     for job in plan.jobs:

@@ -45,13 +45,18 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css)|.*\.")
 
 
-def safe_names(names: Iterable[str]) -> dict[str, str]:
+OWN_IDS = ("main", "film", "layer-data", "found")
+"""Places in a page that are ours: a recipe's name becomes one too, and must be another."""
+
+
+def safe_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """File names for siblings: each name itself where every file system can hold it, else with a digest.
 
-    Names that differ only in case get digests too, so that no two of them meet on any file system.
+    Names that differ only in case, or only so from one that is `taken`, get digests too, so that no two of
+    them meet on any file system.
     """
     names = list(dict.fromkeys(names))
-    clashes = Counter(name.casefold() for name in names)
+    clashes = Counter(name.casefold() for name in (*names, *taken))
     return {name: _safe_name(name, alone=clashes[name.casefold()] == 1) for name in names}
 
 

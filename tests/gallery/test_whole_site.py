@@ -12,8 +12,10 @@ import html5lib
 import pytest
 from PIL import Image
 
+from generator.gallery.pages import OWN_IDS
 from generator.gallery.site import SiteReport
-from tests.gallery.conftest import files_of
+from tests.gallery.conftest import build, files_of
+from tests.synthetic import anatomy, fill, layer, plan_of
 
 ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
 
@@ -95,6 +97,19 @@ def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path
         "social.jpg",
     }
     assert unlinked == set()
+
+
+def test_no_two_places_in_a_page_have_the_same_name(tmp_path: Path) -> None:
+    """Recipes are places in a page, and may be called anything."""
+    network = {"net": anatomy([layer("deep", 3, "input")], name="net")}
+    recipes = {name: {"base": "deepdream" if name == "found" else "channel"} for name in OWN_IDS}
+    plan = plan_of(
+        tmp_path, network, {"net": {"layers": ["deep"], "recipes": list(recipes)}}, recipes=recipes
+    )
+    fill(plan)
+    for path in sorted(build(plan).output.rglob("*.html")):
+        names = re.findall(r'\sid="([^"]+)"', path.read_text("utf-8"))
+        assert len(names) == len(set(names)), path
 
 
 def test_no_address_is_absolute_or_of_another_host(pages: dict[Path, _Links]) -> None:
