@@ -85,6 +85,7 @@ def test_a_whole_layer_has_recipes_of_its_own_beside_the_grids(opened: Open, kin
     page.locator("a[rel=next]").click()
     page.locator("a[rel=next]").click()
     expect(page).to_have_url(f"{kinds}/models/net/mixed/index.html")
+    page.wait_for_load_state("load")  # keys wait for the script
     expect(page.locator("[data-grid]")).to_have_count(0)
     page.keyboard.press("2")
     expect(page.locator(".shot.current h3")).to_have_text("photo")
