@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: site test lint browser clean
+.PHONY: site test lint browser networks clean
 
 site: $(VENV)/.installed
 	$(BIN)/build-site config.yaml
@@ -15,6 +15,10 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/ruff format --check generator tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Every network of keras.applications, one after the other: some 15 minutes. Writes docs/networks.md.
+networks: $(VENV)/.installed-test
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.networks.matrix
 
 # Debian's Chromium for the page tests, through apt when none is found and this user may.
 browser:

@@ -19,9 +19,10 @@ class Layer:
     """A named tensor inside a network.
 
     `shape` is the output's shape without the batch axis (None where the network does not fix it):
-    (height, width, channels), (tokens, channels) or (channels,); `channels` the size of its feature axis, `inputs` the names of the layers that feed it,
-    `receptive_field` and `stride` in input pixels (None where they are not defined, as for tokens or
-    behind a global pooling). `renderable` says that its channels can be visualised.
+    (height, width, channels), (tokens, channels) or (channels,), channels last whatever the network does;
+    `channels` the size of its feature axis, `inputs` the names of the layers that feed it, `receptive_field`
+    and `stride` in input pixels (None where they are not defined, as for tokens or behind a global pooling).
+    `renderable` says that its channels can be visualised.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 This is the one module that touches Keras' graph itself. A step's name is its operation's; inside a nested
 model it is `model/operation`; when an operation is used again (shared layers), `name:2`, `name:3` ...
+Networks that keep channels first are shown as if they kept them last (see `layout`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import ModelError
+from generator.models import layout
 
 Replace = Callable[[str, Any], Any]
 
@@ -20,18 +22,21 @@ Replace = Callable[[str, Any], Any]
 class Step:
     """One operation applied once: its name, the operation, its output and the names of what feeds it.
 
-    `shape` is the output's without the batch axis; `output` the symbolic tensor in the flat graph.
+    `output` is the symbolic tensor in the flat graph; `channels_first` says that its axes are (n, channels,
+    height, width).
     """
 
     name: str
     operation: Any
     output: Any
     inputs: tuple[str, ...]
+    channels_first: bool = False
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """Shape of the output without the batch axis."""
-        return tuple(self.output.shape[1:])
+        """Shape of the output without the batch axis, channels last."""
+        first, *rest = self.output.shape[1:] or (None,)
+        return (*rest, first) if self.channels_first else tuple(self.output.shape[1:])
 
 
 def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace | None = None) -> list[Step]:
@@ -45,9 +50,17 @@ def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace 
 
     check_graph(network)
     walk = _Walk(replace or (lambda name, operation: operation))
-    source = Input(input_shape, name="input", dtype=network.inputs[0].dtype)
-    walk.add(_unique(network.inputs[0]), _InputStep(), source, ())
-    walk.through(network, [source], prefix="")
+    inner = layout.inside(network)
+    # Whole numbers have no gradient; layers that take them take others too.
+    dtype = network.inputs[0].dtype
+    source = Input(input_shape, name="input", dtype="float32" if "int" in dtype else dtype)
+    name = _unique(inner.inputs[0])
+    walk.add(Step(name, _InputStep(), source, ()))
+    if inner is not network:
+        turned = layout.to_first(source)
+        walk.knows(turned, Step(name, None, turned, (), channels_first=True))
+        source = turned
+    walk.through(inner, [source], prefix="")
     return walk.steps
 
 
@@ -58,7 +71,7 @@ def _unique(tensor: Any) -> str:
 def check_graph(network: Any) -> None:
     """Raises ModelError for networks whose graph can't be read, or that have several inputs."""
     name = getattr(network, "name", "the model")
-    if not hasattr(network, "_nodes_by_depth") and not _functional(network):
+    if not has_graph(network):
         raise ModelError(
             f"{name}: a subclassed model has no graph to read; build it with keras.Model(inputs, outputs)"
         )
@@ -67,6 +80,11 @@ def check_graph(network: Any) -> None:
         raise ModelError(
             f"{name}: has {len(network.inputs)} inputs ({names}); only networks with one can be shown"
         )
+
+
+def has_graph(network: Any) -> bool:
+    """Whether a Keras model knows how its layers are connected: a functional or a built sequential one."""
+    return bool(_functional(network))
 
 
 def _functional(operation: Any) -> Any:
@@ -93,11 +111,15 @@ class _Walk:
         self.steps: list[Step] = []
         self._replace = replace
         self._uses: Counter[str] = Counter()
-        self._makers: dict[int, str] = {}
+        self._makers: dict[int, Step] = {}
 
-    def add(self, name: str, operation: Any, output: Any, inputs: tuple[str, ...]) -> None:
-        self._makers[id(output)] = name
-        self.steps.append(Step(name, operation, output, inputs))
+    def add(self, step: Step) -> None:
+        self.knows(step.output, step)
+        self.steps.append(step)
+
+    def knows(self, tensor: Any, step: Step) -> None:
+        """Whoever reads this tensor reads that step."""
+        self._makers[id(tensor)] = step
 
     def through(self, network: Any, inputs: list[Any], prefix: str) -> Any:
         graph = _functional(network)
@@ -109,14 +131,17 @@ class _Walk:
                 return self.through(operation, _tensors(args, kwargs), f"{prefix}{operation.name}/")
             name = self._name(f"{prefix}{operation.name}")
             output = self._replace(name, operation)(*args, **kwargs)
-            feeds = (self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers)
-            inputs = tuple(dict.fromkeys(feeds))
+            makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
+            inputs = tuple(dict.fromkeys(maker.name for maker in makers))
             for index, tensor in enumerate(_tensors((output,), {})):
-                # An operation that only hands on its input (a folded layer) keeps its maker's name.
-                if id(tensor) not in self._makers:
-                    self.add(name if index == 0 else f"{name}.{index}", operation, tensor, inputs)
+                maker = self._makers.get(id(tensor))
+                if maker is None:
+                    first = layout.is_first(operation, tensor, [maker.channels_first for maker in makers])
+                    numbered = name if index == 0 else f"{name}.{index}"
+                    self.add(Step(numbered, operation, tensor, inputs, first))
                 else:
-                    self.steps.append(Step(name, operation, tensor, inputs))
+                    # An operation that only hands on its input (a folded layer) keeps its maker's name.
+                    self.steps.append(Step(name, operation, tensor, inputs, maker.channels_first))
             return output
 
         return call

@@ -6,15 +6,18 @@ is `x * scale + offset` per colour, perhaps with the colours in another order; s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.config import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
+
+if TYPE_CHECKING:
+    from generator.models.graph import Step
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -87,6 +90,26 @@ def from_function(preprocess_input: Callable[[NDArray[Any]], Any]) -> Preprocess
     black, white, red = np.asarray(preprocess_input(probes), "float64").reshape(3, 3)
     bgr = bool(abs(red - black)[0] < abs(red - black)[2])
     return _affine(white - black, black, bgr)
+
+
+def guessed(steps: Sequence[Step], colours: int) -> Preprocessing:
+    """`raw` for networks that begin by rescaling their input from [0, 255] themselves, else `unit`."""
+    kinds = [(type(step.operation).__name__, step) for step in steps[1:]]
+    # Augmentation does nothing here, and turning colours round changes no range.
+    first = [(kind, step) for kind, step in kinds if not kind.startswith(("Random", "GetItem"))][:1]
+    rescales = any(kind in ("Rescaling", "Normalization") or _by_pixels(step) for kind, step in first)
+    return named("raw" if rescales else "unit", colours)
+
+
+def _by_pixels(step: Step) -> bool:
+    """Whether this is arithmetic by a number that only makes sense for pixels in [0, 255]."""
+    kind, nodes = type(step.operation).__name__, getattr(step.operation, "_inbound_nodes", [])
+    constants = (
+        [value for value in nodes[0].arguments.args if isinstance(value, int | float)] if nodes else []
+    )
+    if kind == "Multiply":
+        return any(0 < abs(value) < 1 / 64 for value in constants)
+    return kind in ("TrueDivide", "Divide", "Subtract", "Add") and any(abs(v) > 64 for v in constants)
 
 
 def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Preprocessing:

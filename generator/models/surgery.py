@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras import tree
 
 from generator.errors import ModelError
+from generator.models import layout
 from generator.models.graph import Step, flatten
 
 Swaps = dict[str, Callable[..., Any]]
@@ -37,9 +38,11 @@ def cut(
 ) -> Any:
     """A Keras model from pixels (n, height, width, colours) to the named layer's output, BatchNorm folded.
 
-    `size` is height and width, or one number for both. A network that can't take pictures of that size gets
-    them resized to its own. `precision` is the number format that its layers compute in; with `logits` a
-    softmax or sigmoid at the layer itself is left out. Raises ModelError when there is no such layer.
+    The output is (n, height, width, channels), (n, tokens, channels) or (n, channels), also of a network
+    that keeps channels first. `size` is height and width, or one number for both. A network that can't take
+    pictures of that size gets them resized to its own. `precision` is the number format that its layers
+    compute in; with `logits` a softmax or sigmoid at the layer itself is left out. Raises ModelError when
+    there is no such layer.
     """
     canvas = (size, size) if isinstance(size, int) else size
     colours = network.inputs[0].shape[-1]
@@ -55,9 +58,11 @@ def cut(
     swaps = {**_folded(upto, layer), **_relus(upto, layer, relu), **(_linear(upto[-1]) if logits else {})}
     if precision != "float32":
         swaps = _recast(upto, swaps, precision)
+    swaps |= _told_apart(upto, swaps)
     final = flatten(network, shape, lambda name, operation: swaps.get(name, operation))
-    found = {step.name: step.output for step in final}
-    model = keras.Model(final[0].output, found[layer])
+    found = {step.name: step for step in final}[layer]
+    output = layout.to_last(found.output) if found.channels_first else found.output
+    model = keras.Model(final[0].output, output)
     return model if shape[:2] == canvas else _resized(model, canvas, shape)
 
 
@@ -73,7 +78,9 @@ def own_side(network: Any) -> int | None:
 
 def _resized(model: Any, canvas: tuple[int, int], shape: tuple[int | None, ...]) -> Any:
     pixels = keras.Input((*canvas, shape[-1]))
-    resized = keras.layers.Resizing(shape[0], shape[1], interpolation="bilinear")(pixels)
+    resized = keras.layers.Resizing(
+        shape[0], shape[1], interpolation="bilinear", data_format="channels_last"
+    )(pixels)
     return keras.Model(pixels, model(resized))
 
 
@@ -126,11 +133,11 @@ def _hand_on(x: Any, *_: Any, **__: Any) -> Any:
 
 def _can_fold(operation: Any, norm: Step) -> bool:
     last = len(norm.shape)
+    first = getattr(operation, "data_format", "channels_last") == "channels_first"
     return (
         type(operation) in _FOLDABLE
         and operation.activation is keras.activations.linear
-        and getattr(operation, "data_format", "channels_last") == "channels_last"
-        and norm.operation.axis in (-1, last)
+        and norm.operation.axis in ((1, -last) if first else (-1, last))
     )
 
 
@@ -152,7 +159,9 @@ def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = No
     config = {**operation.get_config(), "use_bias": True, "name": f"{operation.name}_folded"}
     config |= {} if activation is None else {"activation": activation}
     layer = type(operation).from_config(config)
-    layer.build((None,) * (kernel.ndim - 1) + (kernel.shape[-2] * getattr(operation, "groups", 1),))
+    channels, open_axes = kernel.shape[-2] * getattr(operation, "groups", 1), (None,) * (kernel.ndim - 2)
+    first = getattr(operation, "data_format", "channels_last") == "channels_first"
+    layer.build((None, channels, *open_axes) if first else (None, *open_axes, channels))
     layer.set_weights([kernel, bias])
     layer.trainable = False
     return layer
@@ -191,6 +200,35 @@ def _in_precision(operation: Any, precision: str) -> Any:
     except (TypeError, ValueError, NotImplementedError):
         # A layer of the user's own that can't be made again computes as it was made to.
         return operation
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+class _Called(keras.layers.Layer):  # type: ignore[misc]
+    """An operation under another name."""
+
+    def __init__(self, operation: Any) -> None:
+        super().__init__(autocast=False)
+        self.operation = operation
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the operation gives."""
+        return self.operation(*args, **kwargs)
+
+
+def _told_apart(steps: list[Step], swaps: Swaps) -> Swaps:
+    """Replacements for operations whose names are taken: Keras wants each once, nested models don't care."""
+    owners: dict[str, int] = {steps[0].output.name: 0}
+    called: dict[int, _Called] = {}
+    apart: Swaps = {}
+    for step in steps[1:]:
+        operation = swaps.get(step.name, step.operation)
+        name = getattr(getattr(operation, "layer", operation), "name", None)
+        if name is not None and owners.setdefault(name, id(operation)) != id(operation):
+            # A layer that is used twice stays one layer.
+            apart[step.name] = called.setdefault(id(operation), _Called(operation))
+    return apart
 
 
 # -- ReLU ------------------------------------------------------------------------------------------
@@ -289,15 +327,15 @@ class _Unfused:
     def __init__(self, operation: Any, mode: ReluMode) -> None:
         kernel = operation.kernel.numpy()
         bias = operation.bias.numpy() if operation.use_bias else np.zeros(_outputs(operation, kernel))
-        self._layer = _rebuilt(operation, kernel, bias, "linear")
+        self.layer = _rebuilt(operation, kernel, bias, "linear")
         self._relu = OpenReLU() if mode == "open" else _hand_on
 
     def in_precision(self, precision: str) -> Any:
         """The same, computing in another precision."""
         other = copy.copy(self)
-        other._layer = _in_precision(self._layer, precision)
+        other.layer = _in_precision(self.layer, precision)
         other._relu = _in_precision(self._relu, precision)
         return other
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._relu(self._layer(*args, **kwargs))
+        return self._relu(self.layer(*args, **kwargs))

@@ -19,11 +19,12 @@ from typing import Any
 from generator.config import ModelConfig, is_file_name
 from generator.config import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
-from generator.models import efficientnet_lite, preprocessing
+from generator.models import efficientnet_lite, layout, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import check_graph, flatten
 from generator.models.identity import fingerprint
 from generator.models.preprocessing import Preprocessing
+from generator.models.tracing import with_graph
 from generator.quiet import import_tensorflow
 
 BUILT_IN = tuple(efficientnet_lite.VARIANTS)
@@ -74,10 +75,14 @@ def open_model(name: str, config: ModelConfig) -> Model:
 
 
 def _start_names_afresh() -> None:
-    """Keras numbers unnamed layers through a process; keys must not depend on what was opened before."""
+    """Keras numbers unnamed layers through a process; keys must not depend on what was opened before.
+
+    Nor on a user's keras.json: what leaves the layout open, as keras.applications do, is channels last.
+    """
     import keras
 
     keras.utils.clear_session()
+    keras.config.set_image_data_format("channels_last")
 
 
 def _open(source: str, config: ModelConfig) -> _Opened:
@@ -200,7 +205,8 @@ def _saved(path: Path, weights: str) -> _Opened:
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     try:
-        network = keras.saving.load_model(path, compile=False)
+        with warnings.catch_warnings(action="ignore"):
+            network = keras.saving.load_model(path, compile=False)
     except Exception as error:
         hint = "custom code opens through a factory, `source: package.module:function`"
         raise ModelError(f"{path}: not a readable Keras model: {_one_line(error)} ({hint})") from error
@@ -220,11 +226,24 @@ def _factory(source: str, weights: str) -> _Opened:
 
 def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
     """A network of the user's own, with weights from a file if one is named; else it keeps those it has."""
-    _check_input(network, source)
+    graph = with_graph(network, source)
     if weights not in ("imagenet", "none"):
         _load_weights(network, Path(weights))
         origin += f", weights from {Path(weights).name}"
-    return _Opened(network, _guess_preprocessing(network), origin)
+    elif graph is not network and source.endswith(".keras"):
+        # Keras leaves a subclassed model that it can't build by itself without its weights; now it is built.
+        _load_weights(network, Path(source))
+    network = graph
+    check_graph(network)
+    shape = tuple(network.inputs[0].shape)
+    if len(shape) != 4:
+        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
+    steps = flatten(network, shape[1:])
+    network = layout.pictures_in(network) if layout.takes_first(steps) else network
+    colours = network.inputs[0].shape[-1]
+    if not colours:
+        raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
+    return _Opened(network, preprocessing.guessed(steps, int(colours)), origin)
 
 
 def _load_weights(network: Any, path: Path) -> None:
@@ -235,25 +254,6 @@ def _load_weights(network: Any, path: Path) -> None:
             network.load_weights(path)
     except Exception as error:
         raise ModelError(f"{path}: not weights for {network.name}: {_one_line(error)}") from error
-
-
-def _check_input(network: Any, source: str) -> None:
-    if not getattr(network, "inputs", None):
-        raise ModelError(
-            f"{source}: gives {type(network).__name__}, not a Keras model with a known input shape"
-        )
-    check_graph(network)
-    shape = tuple(network.inputs[0].shape)
-    if len(shape) != 4 or not shape[-1]:
-        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
-
-
-def _guess_preprocessing(network: Any) -> Preprocessing:
-    """[0, 255] for networks that begin by rescaling their input themselves, else [0, 1]."""
-    colours = int(network.inputs[0].shape[-1])
-    first = [layer for layer in network.layers if type(layer).__name__ != "InputLayer"][:1]
-    rescales = bool(first) and type(first[0]).__name__ in ("Rescaling", "Normalization")
-    return preprocessing.named("raw" if rescales else "unit", colours)
 
 
 def _preprocessing(config: ModelConfig, own: Preprocessing, colours: int) -> Preprocessing:
