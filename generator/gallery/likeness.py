@@ -27,9 +27,11 @@ def likeness_order(tiles: npt.NDArray[np.uint8]) -> list[int]:
 
 def _features(tiles: npt.NDArray[np.uint8]) -> Features:
     """What a picture looks like wherever things are in it: its colours, and how strong which grating is."""
-    small = tiles.astype(np.float32) / 255
-    colours = np.concatenate([small.mean(axis=(1, 2)), small.std(axis=(1, 2))], axis=1)
-    grey = small.mean(axis=3)
+    pixels = np.multiply(tiles, np.float32(1 / 255), dtype=np.float32).reshape(len(tiles), -1, 3)
+    mean = np.einsum("npc->nc", pixels) / pixels.shape[1]
+    spread = np.einsum("npc,npc->nc", pixels, pixels) / pixels.shape[1] - mean**2
+    colours = np.concatenate([mean, np.sqrt(spread.clip(0))], axis=1)
+    grey = (pixels @ np.full(3, 1 / 3, np.float32)).reshape(tiles.shape[:3])
     spectrum = np.abs(np.fft.rfft2(grey - grey.mean(axis=(1, 2), keepdims=True)))
     bands = np.log1p(spectrum[:, ::2, :16:2] + spectrum[:, 1::2, 1:16:2]).reshape(len(tiles), -1)
     weighted = np.concatenate([_even(colours) * 3, _even(bands)], axis=1)
