@@ -95,8 +95,9 @@ def from_function(preprocess_input: Callable[[NDArray[Any]], Any]) -> Preprocess
 def guessed(steps: Sequence[Step], colours: int) -> Preprocessing:
     """`raw` for networks that begin by rescaling their input from [0, 255] themselves, else `unit`."""
     kinds = [(type(step.operation).__name__, step) for step in steps[1:]]
-    # Augmentation does nothing here, and turning colours round changes no range.
-    first = [(kind, step) for kind, step in kinds if not kind.startswith(("Random", "GetItem"))][:1]
+    # Augmentation does nothing here, and turning colours or axes round changes no range.
+    idle = ("Random", "GetItem", "Stack", "Cast", "Permute", "Transpose")
+    first = [(kind, step) for kind, step in kinds if not kind.startswith(idle)][:1]
     rescales = any(kind in ("Rescaling", "Normalization") or _by_pixels(step) for kind, step in first)
     return named("raw" if rescales else "unit", colours)
 
@@ -104,12 +105,12 @@ def guessed(steps: Sequence[Step], colours: int) -> Preprocessing:
 def _by_pixels(step: Step) -> bool:
     """Whether this is arithmetic by a number that only makes sense for pixels in [0, 255]."""
     kind, nodes = type(step.operation).__name__, getattr(step.operation, "_inbound_nodes", [])
-    constants = (
-        [value for value in nodes[0].arguments.args if isinstance(value, int | float)] if nodes else []
-    )
+    given = [value for node in nodes[:1] for value in node.arguments.args]
+    given = [value.numpy() if hasattr(value, "numpy") else value for value in given]
+    sizes = [float(np.abs(value).max()) for value in given if isinstance(value, int | float | np.ndarray)]
     if kind == "Multiply":
-        return any(0 < abs(value) < 1 / 64 for value in constants)
-    return kind in ("TrueDivide", "Divide", "Subtract", "Add") and any(abs(v) > 64 for v in constants)
+        return any(0 < size < 1 / 64 for size in sizes)
+    return kind in ("TrueDivide", "Divide", "Subtract", "Add") and any(size > 64 for size in sizes)
 
 
 def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Preprocessing:

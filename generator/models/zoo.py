@@ -243,7 +243,9 @@ def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
     colours = network.inputs[0].shape[-1]
     if not colours:
         raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
-    return _Opened(network, preprocessing.guessed(steps, int(colours)), origin)
+    whole = "int" in network.inputs[0].dtype
+    guess = preprocessing.named("raw", colours) if whole else preprocessing.guessed(steps, colours)
+    return _Opened(network, guess, origin)
 
 
 def _load_weights(network: Any, path: Path) -> None:
