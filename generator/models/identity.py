@@ -21,6 +21,9 @@ from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
 from generator.models.preprocessing import Preprocessing
 
+READING = 2
+"""Raised when the same network is read otherwise: what was remembered before is then asked for again."""
+
 _NO_PART_OF_IDENTITY = re.compile(r"initializer|regularizer|constraint|^seed$|^trainable$|^name$")
 
 
@@ -81,6 +84,7 @@ def _spec_digest(name: str, config: ModelConfig) -> str | None:
     files += [Path(config.weights)] if config.weights not in ("imagenet", "none") else []
     files += [config.classes] if config.classes else []
     identity = {
+        "reading": READING,
         "source": source,
         "weights": config.weights,
         "settings": config.model_dump(mode="json", include={"input_size", "preprocessing"}),
