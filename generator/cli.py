@@ -175,9 +175,7 @@ def plan(config: Path, debug: bool) -> None:
 @main.command()
 @click.argument("model")
 @click.option("--config", type=ConfigPath, default=Path("config.yaml"), help="Where MODEL may be named.")
-@click.option(
-    "--weights", default=None, help="imagenet, none or a file. Default: as the config says, else none."
-)
+@click.option("--weights", help="imagenet, none or a file. Default: as the config says, else none.")
 @debug_option
 def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
     """List a network's layers: names, shapes and channel counts.
@@ -187,16 +185,12 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
     """
     from generator.models.zoo import open_model
     from generator.session import model_settings
+    from generator.wording import layer_table
 
     settings = model_settings(model, config, weights)
     sys.path.insert(0, str(config.resolve().parent))
-    anatomy = open_model(model, settings).anatomy
-    click.echo(f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}")
-    for layer in anatomy.layers:
-        if layer.renderable:
-            shape = " x ".join("?" if n is None else str(n) for n in layer.shape)
-            sees = f"{layer.receptive_field} px" if layer.receptive_field else "all"
-            click.echo(f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>7}")
+    for line in layer_table(open_model(model, settings).anatomy.layers):
+        click.echo(line)
 
 
 @main.command()
@@ -213,18 +207,36 @@ def models(debug: bool) -> None:
 
 
 @main.command()
+@click.argument("name", required=False)
+@click.option(
+    "--config", type=ConfigPath, default=None, help="Whose recipes to show too. Default: config.yaml."
+)
+@debug_option
+def recipes(name: str | None, config: Path | None, debug: bool) -> None:
+    """List the recipes, or show the recipe NAME in full: what it needs, and every setting."""
+    from generator.config_file import read_config
+    from generator.recipes import BUILT_IN
+    from generator.wording import in_full, overview
+
+    known = dict(BUILT_IN)
+    if config or Path("config.yaml").is_file():
+        try:
+            read = read_config(config or Path("config.yaml")).check()
+            known = {each: read.recipe(each) for each in read.recipe_names()}
+        except UserError:  # a config that was not asked for may be unfinished
+            if config:
+                raise
+    for line in in_full(name, known) if name else overview(known):
+        click.echo(line)
+
+
+@main.command()
 @click.argument("config", type=ConfigPath, default=Path("config.yaml"))
 def init(config: Path) -> None:
     """Write a commented config to start from. Never overwrites a file."""
-    from generator.resources import default_config
+    from generator.resources import write_config
 
-    try:
-        with config.open("x", encoding="utf-8") as stream:
-            stream.write(default_config())
-    except FileExistsError:
-        raise UserError(f"{config}: exists already; name another file, or remove it first") from None
-    except OSError as error:
-        raise UserError(f"{config}: can't be written: {error.strerror}") from None
+    write_config(config)
     click.echo(f"Wrote {config}. Look through it, then run `build-site {config}`.")
 
 
@@ -236,23 +248,13 @@ def init(config: Path) -> None:
 @debug_option
 def serve(config: Path, port: int, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
     from generator.config_file import read_config
+    from generator.resources import serve_folder
 
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=folder))
-    except OSError as error:
-        raise UserError(f"port {port} can't be used: {error.strerror}; choose one with --port") from None
-    click.echo(f"http://127.0.0.1:{server.server_address[1]}/ shows {short(folder)}; Ctrl-C ends it.")
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        click.echo("")
+    serve_folder(folder, port)
 
 
 # -- upkeep of the cache ---------------------------------------------------------------------------
@@ -276,10 +278,8 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
             cache.remove(key)
     if broken and not fix:
         raise SomeFailed(f"{len(broken)} of {count:,} entries are broken; --fix removes them.")
-    click.echo(
-        f"{count - len(broken):,} entries are whole."
-        + (f" {len(broken)} broken ones removed." if broken else "")
-    )
+    mended = f" {len(broken)} broken ones removed." if broken else ""
+    click.echo(f"{count - len(broken):,} entries are whole.{mended}")
 
 
 @main.command()

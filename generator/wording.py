@@ -1,8 +1,20 @@
-"""How durations, sizes and paths read, in messages and in options."""
+"""How durations, sizes, paths and recipes read, in messages and in options."""
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from generator.errors import UserError
+
+WIDTH = 79
 
 
 def many(count: int, what: str) -> str:
@@ -46,3 +58,72 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError("should be more than nothing")
     return value
+
+
+def words(part: type[BaseModel]) -> dict[str, str]:
+    """The docstring under each field of a part of the config, by the field's name."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), statement.target.id
+            found[statement.target.id] = " ".join(str(after.value.value).split())
+    return found
+
+
+def overview(recipes: Mapping[str, Any]) -> Iterator[str]:
+    """Lines: every recipe with its sentence, those of channels before those of whole layers."""
+    for title, whole in (("Of a channel:", False), ("Of a whole layer:", True)):
+        yield title
+        for name, recipe in recipes.items():
+            if recipe.of_whole_layer == whole:
+                # A name of the user's may be longer than its column; its sentence then starts after it.
+                yield from _filled(f"  {name:<14} ", recipe.description, 17)
+    yield "`build-site recipes NAME` shows one in full."
+
+
+def in_full(name: str, recipes: Mapping[str, Any]) -> Iterator[str]:
+    """Lines: a recipe's sentence, what it lacks and its settings; UserError if there is none."""
+    if name not in recipes:
+        near = get_close_matches(name, recipes, n=3, cutoff=0.4) or list(recipes)
+        raise UserError(f"no recipe {name!r}; the nearest are {', '.join(near)}")
+    recipe = recipes[name]
+    usual, meanings = type(recipe)(), words(type(recipe))
+    yield from _filled(f"{name}: ", recipe.description, 2)
+    if recipe.lacks:
+        yield from _filled(f"You must give `{recipe.lacks}`: ", meanings[recipe.lacks], 2)
+    own = [f for f in meanings if f != "description" and getattr(recipe, f) != getattr(usual, f)]
+    rest = [f for f in meanings if f != "description" and f not in own]
+    if own:
+        yield "\nWhat it sets otherwise than the default recipe:"
+    for field in own:
+        yield from _filled("", f"{field}: {_shown(getattr(recipe, field))}", 6, first="  ")
+        yield from _filled("      ", meanings[field], 6)
+    yield "\nThe rest:"
+    for field in rest:
+        yield f"  {field}: {_shown(getattr(recipe, field))}"
+
+
+def _filled(start: str, text: str, indent: int, first: str = "") -> list[str]:
+    """Text in lines of at most WIDTH, the first after `start`."""
+    return textwrap.wrap(start + text, WIDTH, initial_indent=first, subsequent_indent=" " * indent) or [start]
+
+
+def _shown(value: object) -> str:
+    """A value as it would stand in a config file, more or less."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def layer_table(layers: Iterable[Any]) -> Iterator[str]:
+    """Lines: the layers of an anatomy that can be rendered, under a heading."""
+    yield f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}"
+    for layer in layers:
+        if layer.renderable:
+            shape = " x ".join("?" if n is None else str(n) for n in layer.shape)
+            sees = f"{layer.receptive_field} px" if layer.receptive_field else "all"
+            yield f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>7}"

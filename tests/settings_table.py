@@ -6,10 +6,7 @@ checks that this was done.
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +16,10 @@ from pydantic_core import PydanticUndefined
 
 from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
 from generator.recipes import Recipe
+from generator.wording import words
 
 PARTS = (Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe)
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "config.md"
-
-
-def words(part: type[BaseModel]) -> dict[str, str]:
-    """The docstring under each field of a part of the config, by the field's name."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
-    assert isinstance(tree, ast.ClassDef)
-    found = {}
-    for statement, after in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), statement.target.id
-            found[statement.target.id] = " ".join(str(after.value.value).split())
-    return found
 
 
 def table(part: type[BaseModel]) -> str:
