@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-# Every network of keras.applications, one after the other: some 15 minutes. Writes docs/networks.md.
+# Every network of keras.applications, one after the other: 6 to 10 minutes. Writes docs/networks.md.
 networks: $(VENV)/.installed-test
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.networks.matrix
 

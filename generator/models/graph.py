@@ -61,7 +61,7 @@ def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace 
         walk.knows(turned, Step(name, None, turned, (), channels_first=True))
         source = turned
     walk.through(inner, [source], prefix="")
-    return walk.steps
+    return layout.settled(walk.steps)
 
 
 def _unique(tensor: Any) -> str:

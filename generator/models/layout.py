@@ -8,6 +8,7 @@ the network itself is changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +49,40 @@ def takes_first(steps: Sequence[Step]) -> bool:
             like_input.add(step.name)
     first, _, last = steps[0].output.shape[1:]
     return first in (1, 3) and last not in (1, 3)
+
+
+def settled(steps: list[Step]) -> list[Step]:
+    """The steps, where one that says nothing itself, nor anything before it, is taken as its readers take it.
+
+    Such as a gate's (n, 1, 1, channels) or (n, channels, 1, 1), made of a dense layer's output.
+    """
+    if not any(step.channels_first for step in steps):
+        return steps
+    told = _told(steps)
+    readers: dict[str, list[Step]] = {}
+    whole = []
+    for step in reversed(steps):
+        if step.name not in told and len(step.output.shape) == 4:
+            step = replace(step, channels_first=any(_reads_first(s) for s in readers.get(step.name, [])))
+        for name in step.inputs:
+            readers.setdefault(name, []).append(step)
+        whole.append(step)
+    return whole[::-1]
+
+
+def _told(steps: list[Step]) -> set[str]:
+    """The steps whose layout is known from themselves or from what is before them."""
+    told = {steps[0].name}
+    for step in steps[1:]:
+        if _order(step.operation) or _data_format(step.operation) or told.intersection(step.inputs):
+            # What comes out of a pooling or a dense layer has no layout to hand on.
+            told |= {step.name} if len(step.output.shape) == 4 else set()
+    return told
+
+
+def _reads_first(reader: Step) -> bool:
+    order = _order(reader.operation)
+    return order == _TO_LAST if order in (_TO_LAST, _TO_FIRST) else reader.channels_first
 
 
 def _order(operation: Any) -> tuple[int, ...]:

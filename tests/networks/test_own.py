@@ -45,10 +45,11 @@ def shown_last(output: Any) -> Any:
 
 # -- channels first --------------------------------------------------------------------------------
 
-FIRST_LAYERS = ["conv", "norm", "relu", "squeeze", "gate", "gated", "depthwise", "pooled", "both", "mean"]
+FIRST_LAYERS = ["conv", "norm", "relu", "squeeze", "gate", "gated", "column", "way", "moved"]
+FIRST_LAYERS += ["depthwise", "pooled", "both", "mean", "classes"]
 
 
-@pytest.mark.parametrize("layer", [*FIRST_LAYERS, "classes"])
+@pytest.mark.parametrize("layer", FIRST_LAYERS)
 @pytest.mark.parametrize("relu", ["plain", "open"])
 def test_a_channels_first_layer_is_shown_channels_last(layer: str, relu: str) -> None:
     whole, model = own.first(), opened("first")
