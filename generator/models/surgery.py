@@ -297,6 +297,7 @@ def _has_relu(operation: Any) -> bool:
 # -- logits ----------------------------------------------------------------------------------------
 
 _SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
+_FUSED = (*_FOLDABLE, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D, keras.layers.EinsumDense)
 
 
 def _linear(step: Step) -> Swaps:
@@ -306,9 +307,17 @@ def _linear(step: Step) -> Swaps:
     activation = getattr(operation, "activation", None)
     if kind in ("Softmax", "Sigmoid") or (kind == "Activation" and activation in _SQUASHING):
         return {step.name: _hand_on}
-    if isinstance(operation, _FOLDABLE) and activation in _SQUASHING:
-        return {step.name: _Unfused(operation, "linear")}
+    if isinstance(operation, _FUSED) and activation in _SQUASHING:
+        return {step.name: _without_activation(operation)}
     return {}
+
+
+def _without_activation(operation: Any) -> Any:
+    layer = type(operation).from_config({**operation.get_config(), "activation": "linear"})
+    layer.build_from_config(operation.get_build_config())
+    layer.set_weights([weight.numpy() for weight in operation.weights])
+    layer.trainable = False
+    return layer
 
 
 def _mixes_channels(operation: Any) -> bool:
