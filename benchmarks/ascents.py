@@ -20,10 +20,11 @@ import tensorflow as tf
 
 from benchmarks.scoring import Scorer
 from generator.config import ModelConfig
+from generator.cookbook import BUILT_IN
 from generator.engines.tasks import Picture, Task
 from generator.engines.worker import work
 from generator.models.zoo import open_model
-from generator.recipes import BUILT_IN, Recipe
+from generator.recipes import Recipe
 
 LAYERS = ("block3b_add", "block5c_add", "block6d_add")
 CHANNELS = tuple(range(16))

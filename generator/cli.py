@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from generator import __version__
+from generator import __version__, presets
 from generator.errors import Interrupted, SomeFailed, UserError
 from generator.wording import many, seconds, short, size
 
@@ -214,29 +214,20 @@ def models(debug: bool) -> None:
 @debug_option
 def recipes(name: str | None, config: Path | None, debug: bool) -> None:
     """List the recipes, or show the recipe NAME in full: what it needs, and every setting."""
-    from generator.config_file import read_config
-    from generator.recipes import BUILT_IN
+    from generator.session import known_recipes
     from generator.wording import in_full, overview
 
-    known = dict(BUILT_IN)
-    if config or Path("config.yaml").is_file():
-        try:
-            read = read_config(config or Path("config.yaml")).check()
-            known = {each: read.recipe(each) for each in read.recipe_names()}
-        except UserError:  # a config that was not asked for may be unfinished
-            if config:
-                raise
+    known = known_recipes(config)
     for line in in_full(name, known) if name else overview(known):
         click.echo(line)
 
 
 @main.command()
 @click.argument("config", type=ConfigPath, default=Path("config.yaml"))
-def init(config: Path) -> None:
+@click.option("--preset", type=click.Choice(presets.names()), default=presets.DEFAULT, show_default=True)
+def init(config: Path, preset: str) -> None:
     """Write a commented config to start from. Never overwrites a file."""
-    from generator.resources import write_config
-
-    write_config(config)
+    presets.write(preset, config)
     click.echo(f"Wrote {config}. Look through it, then run `build-site {config}`.")
 
 

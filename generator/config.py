@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from generator.recipes import BUILT_IN, Recipe
+from generator.cookbook import BUILT_IN
+from generator.recipes import Recipe
 
 
 @dataclass(frozen=True)

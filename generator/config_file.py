@@ -24,9 +24,10 @@ from generator.config import (
     RecipeConfig,
     is_file_name,
 )
+from generator.cookbook import BUILT_IN
 from generator.errors import UserError
 from generator.problems import ConfigFile, Location, Problem
-from generator.recipes import BUILT_IN, RECIPE_FILES, Recipe
+from generator.recipes import RECIPE_FILES, Recipe
 
 # -- reading ---------------------------------------------------------------------------------------
 

@@ -27,17 +27,6 @@ def default_config() -> str:
     return path.read_text(encoding="utf-8")
 
 
-def write_config(path: Path) -> None:
-    """Write the commented config to a new file; UserError if it exists or can't be written."""
-    try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(default_config())
-    except FileExistsError:
-        raise UserError(f"{path}: exists already; name another file, or remove it first") from None
-    except OSError as error:
-        raise UserError(f"{path}: can't be written: {error.strerror}") from None
-
-
 def serve_folder(folder: Path, port: int) -> None:
     """Serve a folder to this machine only, until Ctrl-C; UserError if the port can't be used."""
     try:

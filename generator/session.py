@@ -15,12 +15,14 @@ import click
 from generator.cache import Cache
 from generator.config import Config, ModelConfig
 from generator.config_file import read_config
+from generator.cookbook import BUILT_IN
 from generator.engines.local import LocalEngine
-from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed
+from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.plan import only as select
 from generator.progress import Reporter
+from generator.recipes import Recipe
 from generator.timings import Timings
 from generator.wording import duration, many, short, size
 
@@ -171,3 +173,19 @@ def model_settings(model: str, config: Path, weights: str | None) -> ModelConfig
         return found if weights is None else found.model_copy(update={"weights": weights})
     # Shapes need no weights: nothing is downloaded to list layers.
     return ModelConfig.model_validate({"source": model, "weights": weights or "none", "layers": ["all"]})
+
+
+def known_recipes(path: Path | None) -> dict[str, Recipe]:
+    """Recipes by name: the built-in ones, and those of a config.
+
+    Without a path, of the config.yaml here if there is one; that may be unfinished, and is then passed over.
+    """
+    known = dict(BUILT_IN)
+    if path or Path("config.yaml").is_file():
+        try:
+            config = read_config(path or Path("config.yaml")).check()
+            known = {name: config.recipe(name) for name in config.recipe_names()}
+        except UserError:
+            if path:
+                raise
+    return known

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
 from generator.config_file import read_config
+from generator.cookbook import BUILT_IN
 from generator.errors import ConfigError, UserError
 from generator.pipeline import load_plan
-from generator.recipes import BUILT_IN, Recipe
+from generator.recipes import Recipe
 
 MINIMAL = "models:\n  m:\n    layers: [a]\n"
 

@@ -11,7 +11,7 @@ import pytest
 
 from generator.cli import main
 from generator.config import Config
-from generator.recipes import BUILT_IN
+from generator.cookbook import BUILT_IN
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

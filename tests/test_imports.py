@@ -15,8 +15,9 @@ from tests.conftest import ROOT, Rendered, environment
 PACKAGE = ROOT / "generator"
 
 LEVELS = [
-    {"errors", "quiet", "resources", "wording", "__init__"},
+    {"errors", "presets", "quiet", "resources", "wording", "__init__"},
     {"recipes"},
+    {"cookbook"},
     {"config"},
     {"problems"},
     {"config_file"},

@@ -13,10 +13,11 @@ import pytest
 import generator.plan
 from generator.cache import Cache, Record
 from generator.config_file import read_config
+from generator.cookbook import BUILT_IN
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
-from generator.recipes import BUILT_IN, RECIPE_FILES, WHOLE
+from generator.recipes import RECIPE_FILES, WHOLE
 from generator.render import RENDERER_VERSION
 
 

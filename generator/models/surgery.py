@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -19,9 +17,8 @@ from keras import tree
 
 from generator.errors import ModelError
 from generator.models import layout
+from generator.models.folding import FOLDABLE, Swaps, folded, hand_on, outputs, rebuilt
 from generator.models.graph import Step, flatten
-
-Swaps = dict[str, Callable[..., Any]]
 
 ReluMode = Literal["plain", "open", "linear"]
 """What becomes of the ReLUs that alone decide whether a channel is on: as they are, with a gradient where
@@ -55,7 +52,7 @@ def cut(
         steps = flatten(network, own)
     shape = steps[0].shape
     upto = _ancestors(steps, layer)
-    swaps = {**_folded(upto, layer), **_relus(upto, layer, relu), **(_linear(upto[-1]) if logits else {})}
+    swaps = {**folded(upto, layer), **_relus(upto, layer, relu), **(_linear(upto[-1]) if logits else {})}
     if precision != "float32":
         swaps = _recast(upto, swaps, precision)
     swaps |= _told_apart(upto, swaps)
@@ -103,73 +100,6 @@ def bytes_per_picture(model: Any) -> int:
     outputs = (tensor for operation in model.operations for tensor in tree.flatten(operation.output))
     # Activations are kept for the way back, where each has a gradient of its own size beside it.
     return 8 * sum(math.prod(n or 1 for n in tensor.shape[1:]) for tensor in outputs)
-
-
-# -- BatchNorm -------------------------------------------------------------------------------------
-
-_FOLDABLE = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
-
-
-def _folded(steps: list[Step], layer: str) -> Swaps:
-    """Replacements that fold each BatchNorm into the layer before it, where only it reads that layer."""
-    by_name = {step.name: step for step in steps}
-    readers = Counter(name for step in steps for name in step.inputs)
-    uses = Counter(id(step.operation) for step in steps)
-    swaps: Swaps = {}
-    for step in steps:
-        if type(step.operation) is not keras.layers.BatchNormalization or len(step.inputs) != 1:
-            continue
-        before = by_name[step.inputs[0]]
-        alone = readers[before.name] == 1 and uses[id(before.operation)] == 1 and before.name != layer
-        if alone and _can_fold(before.operation, step):
-            swaps[before.name] = _fold(before, step.operation)
-            swaps[step.name] = _hand_on
-    return swaps
-
-
-def _hand_on(x: Any, *_: Any, **__: Any) -> Any:
-    return x
-
-
-def _can_fold(operation: Any, norm: Step) -> bool:
-    last = len(norm.shape)
-    first = getattr(operation, "data_format", "channels_last") == "channels_first"
-    return (
-        type(operation) in _FOLDABLE
-        and operation.activation is keras.activations.linear
-        and norm.operation.axis in ((1, -last) if first else (-1, last))
-    )
-
-
-def _fold(before: Step, norm: Any) -> Any:
-    operation = before.operation
-    kernel = operation.kernel.numpy()
-    bias = operation.bias.numpy() if operation.use_bias else 0.0
-    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
-    if norm.scale:
-        scale = scale * norm.gamma.numpy()
-    shift = norm.beta.numpy() if norm.center else 0.0
-    # A depthwise kernel's outputs are its last two axes, (in, multiplier), taken together.
-    depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
-    folded = kernel * (scale.reshape(kernel.shape[2:]) if depthwise else scale)
-    return _rebuilt(operation, folded, (bias - norm.moving_mean.numpy()) * scale + shift)
-
-
-def _rebuilt(operation: Any, kernel: Any, bias: Any, activation: str | None = None) -> Any:
-    config = {**operation.get_config(), "use_bias": True, "name": f"{operation.name}_folded"}
-    config |= {} if activation is None else {"activation": activation}
-    layer = type(operation).from_config(config)
-    channels, open_axes = kernel.shape[-2] * getattr(operation, "groups", 1), (None,) * (kernel.ndim - 2)
-    first = getattr(operation, "data_format", "channels_last") == "channels_first"
-    layer.build((None, channels, *open_axes) if first else (None, *open_axes, channels))
-    layer.set_weights([kernel, bias])
-    layer.trainable = False
-    return layer
-
-
-def _outputs(operation: Any, kernel: Any) -> int:
-    depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
-    return int(np.prod(kernel.shape[2:] if depthwise else kernel.shape[-1:]))
 
 
 # -- precision -------------------------------------------------------------------------------------
@@ -272,7 +202,7 @@ def _relus(steps: list[Step], layer: str, mode: ReluMode) -> Swaps:
             continue
         seen.add(step.name)
         if _is_relu(step.operation):
-            swaps[step.name] = OpenReLU() if mode == "open" else _hand_on
+            swaps[step.name] = OpenReLU() if mode == "open" else hand_on
         elif _has_relu(step.operation):
             swaps[step.name] = _Unfused(step.operation, mode)
         elif not _mixes_channels(step.operation):
@@ -291,13 +221,13 @@ def _is_relu(operation: Any) -> bool:
 
 
 def _has_relu(operation: Any) -> bool:
-    return isinstance(operation, _FOLDABLE) and operation.activation in _RELUS
+    return isinstance(operation, FOLDABLE) and operation.activation in _RELUS
 
 
 # -- logits ----------------------------------------------------------------------------------------
 
 _SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
-_FUSED = (*_FOLDABLE, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D, keras.layers.EinsumDense)
+_FUSED = (*FOLDABLE, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D, keras.layers.EinsumDense)
 
 
 def _linear(step: Step) -> Swaps:
@@ -306,7 +236,7 @@ def _linear(step: Step) -> Swaps:
     kind = type(operation).__name__
     activation = getattr(operation, "activation", None)
     if kind in ("Softmax", "Sigmoid") or (kind == "Activation" and activation in _SQUASHING):
-        return {step.name: _hand_on}
+        return {step.name: hand_on}
     if isinstance(operation, _FUSED) and activation in _SQUASHING:
         return {step.name: _without_activation(operation)}
     return {}
@@ -335,9 +265,9 @@ class _Unfused:
 
     def __init__(self, operation: Any, mode: ReluMode) -> None:
         kernel = operation.kernel.numpy()
-        bias = operation.bias.numpy() if operation.use_bias else np.zeros(_outputs(operation, kernel))
-        self.layer = _rebuilt(operation, kernel, bias, "linear")
-        self._relu = OpenReLU() if mode == "open" else _hand_on
+        bias = operation.bias.numpy() if operation.use_bias else np.zeros(outputs(operation, kernel))
+        self.layer = rebuilt(operation, kernel, bias, "linear")
+        self._relu = OpenReLU() if mode == "open" else hand_on
 
     def in_precision(self, precision: str) -> Any:
         """The same, computing in another precision."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from generator.config import ModelConfig
+from generator.cookbook import BUILT_IN
 from generator.engines.local import LocalEngine, default_jobs
 from generator.engines.tasks import Result, Task
-from generator.recipes import BUILT_IN
 
 NETS = '''
 """Networks that kill the process that opens them: always, or the first time only."""

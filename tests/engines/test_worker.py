@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from generator.config import ModelConfig
+from generator.cookbook import BUILT_IN
 from generator.engines import worker
 from generator.engines.tasks import Picture, Task
 from generator.models.zoo import open_model
-from generator.recipes import BUILT_IN
 
 
 def task(tiny: Path, channels: tuple[int, ...], batch: int, layer: str = "second") -> Task:

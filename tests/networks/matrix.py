@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from generator.config import ModelConfig
+from generator.cookbook import BUILT_IN
 from generator.engines.tasks import Task
 from generator.engines.worker import work
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.zoo import BUILT_IN as BUILT_IN_NETWORKS
 from generator.models.zoo import model_names, open_model
-from generator.recipes import BUILT_IN, Recipe
+from generator.recipes import Recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 SIZE, STEPS, PATIENCE = 64, 2, 420.0

@@ -15,11 +15,11 @@ from PIL import Image
 
 from generator.cache import Cache
 from generator.config import ModelConfig
+from generator.cookbook import BUILT_IN
 from generator.engines.tasks import Result, Setup, Task
 from generator.engines.worker import work
 from generator.models.surgery import bytes_per_picture, cut
 from generator.models.zoo import open_model
-from generator.recipes import BUILT_IN
 from generator.render import tuning
 from generator.timings import Timings
 
