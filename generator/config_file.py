@@ -7,6 +7,7 @@ file, line and field.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,26 +53,30 @@ def _absolute(config: Config, folder: Path) -> Config:
     """The same settings with every path in them absolute; in the file they are relative to it."""
     names = ("cache", "output", "notes", "templates")
     given = {name: path for name in names if (path := getattr(config, name)) is not None}
-    paths: dict[str, Any] = {name: folder / path.expanduser() for name, path in given.items()}
+    paths: dict[str, Any] = {name: _beside(folder, path) for name, path in given.items()}
     models = {name: _absolute_model(model, folder) for name, model in config.models.items()}
     recipes = {name: _absolute_recipe(recipe, folder) for name, recipe in config.recipes.items()}
     return config.model_copy(update={**paths, "models": models, "recipes": recipes})
 
 
+def _beside(folder: Path, path: str | Path) -> Path:
+    return Path(os.path.normpath(folder / Path(path).expanduser()))
+
+
 def _absolute_recipe(recipe: RecipeConfig, folder: Path) -> RecipeConfig:
     fields = dict(recipe.model_extra or {})
-    files = {name: str(folder / Path(fields[name]).expanduser()) for name in RECIPE_FILES if fields.get(name)}
+    files = {name: str(_beside(folder, fields[name])) for name in RECIPE_FILES if fields.get(name)}
     return RecipeConfig.model_validate({"base": recipe.base, **fields, **files})
 
 
 def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
     changes: dict[str, Any] = {}
     if is_file_name(model.source):
-        changes["source"] = str(folder / Path(model.source).expanduser())
+        changes["source"] = str(_beside(folder, model.source))
     if model.weights not in ("imagenet", "none"):
-        changes["weights"] = str(folder / Path(model.weights).expanduser())
+        changes["weights"] = str(_beside(folder, model.weights))
     if model.classes is not None:
-        changes["classes"] = folder / model.classes.expanduser()
+        changes["classes"] = _beside(folder, model.classes)
     return model.model_copy(update=changes)
 
 

@@ -233,6 +233,67 @@ recipes:
         config.recipe("other")
 
 
+LAYER = "models:\n  m:\n    layers: [a]\n    recipes: [{}]\n"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "field"),
+    [
+        ("dream-photo", "image"),
+        ("caricature", "image"),
+        ("direction", "direction"),
+        ("interpolation", "towards"),
+    ],
+)
+def test_a_recipe_that_needs_something_of_the_users_asks_for_it(
+    tmp_path: Path, recipe: str, field: str
+) -> None:
+    (line,) = problems(tmp_path, LAYER.format(recipe))
+    assert (
+        line.startswith("4: models.m.recipes")
+        and f"needs `{field}:`" in line
+        and f"`recipes: {recipe}:`" in line
+    )
+
+
+def test_a_photo_is_looked_for_beside_the_config(tmp_path: Path) -> None:
+    text = LAYER.format("caricature") + "recipes:\n  caricature:\n    image: pictures/cat.jpg\n"
+    (line,) = problems(tmp_path, text)
+    assert line.startswith("7: recipes.caricature.image") and "no such file" in line
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "cat.jpg").write_bytes(b"any")
+    assert settings(tmp_path, text).recipe("caricature").image == tmp_path / "pictures" / "cat.jpg"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("squash: clip", "is for `parameterization: pixels`"),
+        ("parameterization: maco\n    start_from: black", "starts from noise"),
+        ("pictures: 3", "is for the objectives diversity and interpolation"),
+        ("objective: diversity", "needs `pictures`"),
+        ("frames: 500", "less than or equal to 120"),
+    ],
+)
+def test_fields_that_do_not_go_together_are_named(tmp_path: Path, fields: str, words: str) -> None:
+    text = LAYER.format("mine") + f"recipes:\n  mine:\n    {fields}\n"
+    (line,) = problems(tmp_path, text)
+    assert words in line and "recipes.mine" in line
+
+
+def test_channels_that_a_recipe_names_must_exist(tmp_path: Path, configure: Callable[..., Path]) -> None:
+    path = configure(tmp_path, "[{name: first, recipes: [interpolation, direction]}]")
+    path.write_text(
+        path.read_text()
+        + "recipes:\n  interpolation: {towards: 6}\n  direction: {direction: {0: 1.0, 9: 1.0}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    text = "\n".join(caught.value.problems)
+    assert "recipes.interpolation.towards" in text and "recipes.direction.direction" in text
+    assert text.count("has 6, 0 to 5") == 2
+
+
 def test_settings_do_not_change(tmp_path: Path) -> None:
     config = settings(tmp_path, MINIMAL)
     with pytest.raises(ValidationError):

@@ -11,6 +11,7 @@ import pytest
 
 from generator.cli import main
 from generator.config import Config
+from generator.config_file import read_config
 from generator.cookbook import BUILT_IN
 from tests.conftest import ROOT
 
@@ -67,3 +68,37 @@ def test_the_shipped_config_teaches_its_settings() -> None:
         assert word in text
     for name in ("channel", "negative", "neuron"):
         assert name in BUILT_IN and name in text
+
+
+def test_every_recipe_is_explained() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    for name in BUILT_IN:
+        assert f"| `{name}` |" in text, name
+
+
+def snippets() -> list[tuple[str, str]]:
+    """The YAML in the documents that is a whole config: it names models."""
+    found = [(path.name, text) for path in DOCUMENTS for text in _YAML.findall(path.read_text())]
+    return [(name, text) for name, text in found if "models:" in text]
+
+
+_YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize(("document", "text"), snippets())
+def test_the_configs_in_the_documents_are_right(document: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "gallery").mkdir()
+    (tmp_path / "gallery" / "chelsea.jpg").write_bytes((ROOT / "docs/gallery/chelsea.jpg").read_bytes())
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    config = read_config(path).check()
+    for name in config.recipes:
+        config.recipe(name)
+
+
+def test_the_gallery_of_all_recipes_has_them_all() -> None:
+    config = read_config(ROOT / "docs" / "gallery" / "config.yaml").check()
+    (model,) = config.models.values()
+    used = {name for layer in model.layers for name in layer.recipes or []}
+    # Only a transformer has a class token.
+    assert set(BUILT_IN) - used == {"class-token"}

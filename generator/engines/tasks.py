@@ -45,7 +45,8 @@ class Picture:
     """A finished picture as PNG bytes, with what its record needs; or, with `error`, none.
 
     `animation` is a file's bytes, `animation_kind` webp or gif, where the recipe asks for one; `false_colour`
-    says that the network's input has colours that no screen shows.
+    says that the network's input has colours that no screen shows; `sparsity`, from 0 to 1, how few of the
+    layer's channels answer to the picture.
     """
 
     channel: int
@@ -59,6 +60,7 @@ class Picture:
     animation: bytes = b""
     animation_kind: str = ""
     false_colour: bool = False
+    sparsity: float = 0.0
 
 
 @dataclass(frozen=True)

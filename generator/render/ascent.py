@@ -33,13 +33,15 @@ class Rendering:
     """One finished job: its picture, the activation it reaches and on the way.
 
     `picture` is (height, width, colours) uint8; the pictures of a job that has several stand side by side
-    in it. `activation` is measured on the pictures themselves, without transforms, after rounding to 8 bits;
-    `trajectory` holds the transformed views' activations at evenly spaced steps. `alpha`, (height, width)
-    uint8, is MACO's; `frames` are (n, height, width, colours) uint8, or none.
+    in it. `activation` is measured on the pictures themselves, without transforms, after rounding to 8 bits,
+    and so is `sparsity`: how few of the layer's channels answer, from 0 to 1. `trajectory` holds the
+    transformed views' activations at evenly spaced steps. `alpha`, (height, width) uint8, is MACO's;
+    `frames` are (n, height, width, colours) uint8, or none.
     """
 
     picture: Array
     activation: float
+    sparsity: float
     trajectory: tuple[float, ...]
     alpha: Array | None = None
     frames: Array | None = None
@@ -195,12 +197,14 @@ class _Run:
         """The finished jobs, those included that only fill the batch."""
         last = self._stages[-1]
         pictures, alpha = self._composed(last.shown()), last.alpha()
-        reached = self._mean(last.measure([variant.channel for variant in self._variants]))
+        measured = last.measure([variant.channel for variant in self._variants])
+        reached, sparse = (self._mean(values) for values in measured)
         trajectory = np.stack([self._mean(value.numpy()) for value in self._trajectory])
         return [
             Rendering(
                 picture=picture,
                 activation=float(reached[job]),
+                sparsity=float(sparse[job]),
                 trajectory=tuple(map(float, trajectory[:, job])),
                 alpha=None if alpha is None else self._composed(alpha[..., None])[job][..., 0],
                 frames=np.stack([frame[job] for frame in self._frames]) if self._frames else None,

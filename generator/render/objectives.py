@@ -165,6 +165,17 @@ def likeness(output: tf.Tensor, together: int) -> tf.Tensor:
     return tf.reduce_sum(cosines * others, axis=(1, 2)) / others.sum()
 
 
+def sparsity(output: tf.Tensor) -> tf.Tensor:
+    """How few of a layer's channels answer to each picture, (n,): 0 all alike, 1 a single one.
+
+    Of the channels' mean activations. Source: Treves and Rolls 1991, in the form of Vinje and Gallant 2000.
+    """
+    means = tf.reduce_mean(tf.cast(_positions(output), tf.float32), axis=1)
+    count = means.shape[-1]
+    share = tf.reduce_mean(tf.abs(means), axis=-1) ** 2 / (tf.reduce_mean(means**2, axis=-1) + 1e-30)
+    return (1 - share) / (1 - 1 / count) if count > 1 else tf.ones_like(share)
+
+
 def regularization(pictures: tf.Tensor, recipe: Recipe) -> tf.Tensor | None:
     """What the recipe's regularisers cost, summed over the pictures; None when it has none.
 

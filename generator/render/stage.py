@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from generator.recipes import Recipe
 from generator.render.climbing import Climber
-from generator.render.objectives import likeness, regularization, score, sign
+from generator.render.objectives import likeness, regularization, score, sign, sparsity
 from generator.render.parameterizations import Canvas, parameterization
 from generator.render.transforms import DRAWS, random_view, rolled, with_noise
 
@@ -115,10 +115,13 @@ class Stage:
         pictures: Array = self._shown().numpy()
         return pictures
 
-    def measure(self, channels: Sequence[int]) -> Array:
-        """The activation that each picture reaches, (n,), untransformed and rounded to 8 bits."""
-        reached: Array = self._reached(tf.constant(channels, tf.int32)).numpy()
-        return reached
+    def measure(self, channels: Sequence[int]) -> tuple[Array, Array]:
+        """What each picture reaches, untransformed and rounded to 8 bits: activation and sparsity, (n,) each.
+
+        See `sparsity` in objectives.py.
+        """
+        reached, sparse = self._reached(tf.constant(channels, tf.int32))
+        return reached.numpy(), sparse.numpy()
 
     def alpha(self) -> Array | None:
         """For MACO how much each pixel mattered, (n, height, width) uint8, the median pixel opaque.
@@ -135,12 +138,12 @@ class Stage:
     def _one_picture(self) -> tf.Tensor:
         return tf.cast(tf.round(self._space.picture(self._parameters) * 255), tf.uint8)
 
-    def _one_measurement(self, channels: tf.Tensor) -> tf.Tensor:
+    def _one_measurement(self, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         preprocess, measured = self._networks.preprocess, self._networks.measured
         pictures = tf.cast(self._one_picture(), tf.float32) / 255
         output = measured(preprocess(pictures), training=False)
         photo = None if self._photo is None else measured(preprocess(self._photo), training=False)
-        return self._score(output, channels, photo)
+        return self._score(output, channels, photo), sparsity(output)
 
     # -- one step ----------------------------------------------------------------------------------
 

@@ -42,15 +42,12 @@ def _affine(pictures: tf.Tensor, shift: tf.Tensor, zoom: tf.Tensor, angle: tf.Te
     y = down + shift[:, 1] - sin * (right + pad) - cos * (down + pad)
     zero = tf.zeros_like(x)
     rows = tf.stack([cos, -sin, x, sin, cos, y, zero, zero], axis=1)
-    return (
-        tf.raw_ops.ImageProjectiveTransformV3(
-            images=pictures - 0.5,
-            transforms=rows,
-            output_shape=tf.constant([height + 2 * pad, width + 2 * pad]),
-            fill_value=0.0,
-            interpolation="BILINEAR",
-        )
-        + 0.5
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=pictures,
+        transforms=rows,
+        output_shape=tf.constant([height + 2 * pad, width + 2 * pad]),
+        fill_value=0.5,
+        interpolation="BILINEAR",
     )
 
 

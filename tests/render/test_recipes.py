@@ -154,6 +154,20 @@ def test_an_interpolation_goes_from_one_channel_to_the_other(planted: Path) -> N
     assert (np.diff(here) < 1e-4).all() and (np.diff(there) > -1e-4).all()
 
 
+def test_a_picture_that_few_channels_answer_to_is_sparse(planted: Path) -> None:
+    # Waves 0 and 3 stand at right angles: what one of them excites leaves all others cold.
+    alone = one(planted, "rectified", "channel", 3)
+    everything = one(planted, "rectified", "deepdream", WHOLE)
+    outputs = [
+        _layer(planted, "rectified")(pixels(p)[None].astype("float32")).numpy() for p in (alone, everything)
+    ]
+    for picture, output in zip((alone, everything), outputs, strict=True):
+        means = output.mean(axis=(0, 1, 2))
+        share = means.mean() ** 2 / (means**2).mean()
+        assert picture.sparsity == pytest.approx((1 - share) / (1 - 1 / len(means)), rel=1e-2)
+    assert 0 <= everything.sparsity < alone.sparsity <= 1
+
+
 def test_a_logit_is_pursued_where_the_softmax_is_flat(tmp_path: Path) -> None:
     source = keras.Input((SIZE, SIZE, 3))
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 15, name="waves", use_bias=False)(source))
