@@ -203,7 +203,7 @@ def test_an_entry_holds_the_picture_and_what_is_known_of_it(rendered: Rendered) 
         assert len(record.trajectory) == 3 and record.seconds > 0
         assert set(record.versions) == {"renderer", "pocket-microscope", "tensorflow", "keras", "numpy"}
         with Image.open(cache.picture_path(job.key)) as image:
-            assert (image.format, image.mode, image.size) == ("PNG", "RGB", (24, 24))
+            assert (image.format, image.mode, image.size) == ("PNG", "RGB", (32, 32))
 
 
 def test_nothing_due_is_said_and_renders_nothing(copy: Path) -> None:

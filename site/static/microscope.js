@@ -19,6 +19,11 @@
     return element;
   }
 
+  /** Small pictures are enlarged pixel by pixel; for `onload`, as only then their size is known. */
+  function crisp({ target }) {
+    target.classList.toggle("small", Math.min(target.naturalWidth, target.naturalHeight) < 96);
+  }
+
   // A browser may forbid storage to pages from a disk: then a choice lasts as long as the page.
   const memory = {};
   const store = {
@@ -102,7 +107,7 @@
   const KEYS = [
     ["/", "search everything"], ["← →", "previous, next channel or layer"], ["Home End", "first, last channel"],
     ["g", "up to the grid, the model, the models"], ["1 – 9", "recipe"], ["z", "zoom the picture"],
-    ["p", "pin this channel"], ["c", "compare what is pinned"], ["f", "filter the grid"],
+    ["a", "play its animation"], ["p", "pin this channel"], ["c", "compare what is pinned"], ["f", "filter the grid"],
     ["arrows", "move in the grid, once inside"], ["t", "light or dark"], ["?", "this help"],
   ];
   function help() {
@@ -258,6 +263,8 @@
     if (target.name === "recipe") location.replace("#" + target.value);
   }
   function readHash() {
+    // The layer as a whole has recipes of its own, beside the grid's.
+    if (shots.some((shot) => "#" + shot.id === location.hash)) return;
     const wanted = layer.recipes.find((one) => "#" + one.slug === location.hash) || layer.recipes[0];
     if (wanted === recipe) return;
     recipe = wanted;
@@ -346,7 +353,7 @@
       if (!link || !find("img", link)) return;
       timer = setTimeout(() => {
         picture.src = `${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
-        picture.onload = () => { placeBeside(box, link.getBoundingClientRect()); };
+        picture.onload = (event) => { crisp(event); placeBeside(box, link.getBoundingClientRect()); };
       }, 350);
     });
     grid.addEventListener("pointerleave", hide);
@@ -361,11 +368,11 @@
     box.style.top = Math.max(8, Math.min(innerHeight - height - 8, cell.top + cell.height / 2 - height / 2)) + "px";
   }
 
-  // -- a channel ---------------------------------------------------------------------------------
+  // -- a channel, or a layer as a whole ----------------------------------------------------------
 
   const shots = all(".shot");
 
-  function startChannel() {
+  function startShots() {
     showShot();
     addEventListener("hashchange", showShot);
     for (const link of all(".recipes a")) {
@@ -375,15 +382,26 @@
   }
   function showShot() {
     const current = shots.find((shot) => "#" + shot.id === location.hash) || shots[0];
+    for (const button of all("[data-still]")) play(button);
     for (const shot of shots) shot.classList.toggle("current", shot === current);
     for (const link of all(".recipes a")) link.toggleAttribute("aria-current", link.hash === "#" + current.id);
     // The recipe stays the same from channel to channel.
     if (current !== shots[0]) for (const link of all("a[rel], .film a")) link.hash = current.id;
     else for (const link of all("a[rel], .film a")) link.href = link.getAttribute("href").split("#")[0];
   }
+  /** The animation in place of the still, or back. The file is only asked for when it is to be seen. */
+  function play(button) {
+    const image = find("img.large", button.closest(".shot"));
+    const { still, animation } = button.dataset;
+    if (!still && matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (still) delete button.dataset.still;
+    else button.dataset.still = image.getAttribute("src");
+    image.src = still ?? animation;
+    button.textContent = still ? "Play" : "Stop";
+  }
   function zoom(image) {
     if (!image) return;
-    const picture = make("img", { src: image.currentSrc || image.src, alt: image.alt });
+    const picture = make("img", { src: image.currentSrc || image.src, alt: image.alt, onload: crisp });
     const close = make("button", { className: "button", type: "button" }, "Close");
     const dialog = openDialog("zoom", "Zoomed picture", make("div", {}, picture), close);
     close.onclick = () => dialog.close();
@@ -440,10 +458,12 @@
   function parse(address, layers) {
     const parts = address.split("/");
     const slug = parts.pop();
-    const channel = Number(parts.pop());
+    const last = parts.pop();
     const one = layers.get(parts.join("/"));
-    const name = one?.recipes.find(([, own]) => own === slug)?.[0];
-    return name && inRanges(one.channels, channel) ? { one, channel, slug, name, address } : null;
+    const channel = last === "layer" ? last : Number(last);
+    const there = channel === last || (one && inRanges(one.channels, channel));
+    const name = (channel === last ? one?.wholes : one?.recipes)?.find(([, own]) => own === slug)?.[0];
+    return name && there ? { one, channel, slug, name, address } : null;
   }
   function showPinned(layers) {
     const addresses = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean);
@@ -457,22 +477,24 @@
   }
   function pinnedFigure({ one, channel, slug, name, address }, addresses) {
     const change = (next) => { pins.save(next); location.hash = next.join(",") || "none"; };
-    const title = `${one.model}, ${one.name}, channel ${channel}`;
+    const whole = channel === "layer";
+    const recipes = whole ? one.wholes : one.recipes;
+    const title = `${one.model}, ${one.name}${whole ? " as a whole" : `, channel ${channel}`}`;
     const choice = make("select", { ariaLabel: `Recipe of ${title}` },
-      ...one.recipes.map(([label, own]) => make("option", { value: own, selected: own === slug }, label)));
+      ...recipes.map(([label, own]) => make("option", { value: own, selected: own === slug }, label)));
     choice.onchange = () => change(addresses.map((other) => (other === address ? address.replace(/[^/]+$/, choice.value) : other)));
     const remove = make("button", { type: "button", className: "button", ariaLabel: "Unpin " + title }, "Unpin");
     remove.onclick = () => change(addresses.filter((other) => other !== address));
-    const href = `${root}${one.folder}/${channel}.html#${slug}`;
+    const href = `${root}${one.folder}/${whole ? "index" : channel}.html#${slug}`;
     const note = (one.notes[channel] || {}).label;
     return make("li", {}, make("figure", {},
       make("a", { href }, picture(one, slug, channel, `${title}, recipe ${name}`)),
-      make("figcaption", {}, make("b", {}, `${one.name} ${channel}`), make("span", {}, note || one.model)),
-      make("div", {}, ...(one.recipes.length > 1 ? [choice] : []), remove)));
+      make("figcaption", {}, make("b", {}, whole ? one.name : `${one.name} ${channel}`), make("span", {}, note || one.model)),
+      make("div", {}, ...(recipes.length > 1 ? [choice] : []), remove)));
   }
   function picture(one, slug, channel, alt) {
-    if (inRanges(one.bare[slug], channel)) return make("span", { className: "crop none" }, "no picture");
-    return make("img", { src: `${root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240 });
+    if (channel !== "layer" && inRanges(one.bare[slug], channel)) return make("span", { className: "crop none" }, "no picture");
+    return make("img", { src: `${root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240, onload: crisp });
   }
   /** Two layers, or one by two recipes: the same channel numbers beside each other. */
   function showLayers(layers, left, right) {
@@ -496,22 +518,23 @@
   // -- keys and buttons --------------------------------------------------------------------------
 
   const follow = (selector) => { const link = find(selector); if (link) location.href = link.href; return Boolean(link); };
-  const currentPin = () => find(".shot.current [data-pin]")?.dataset.pin
-    ?? (document.activeElement?.closest("[data-grid] a") ? addressOf(document.activeElement) : null);
+  const currentPin = () => (document.activeElement?.closest("[data-grid] a") ? addressOf(document.activeElement)
+    : find(".shot.current [data-pin]")?.dataset.pin);
 
   const ACTIONS = {
-    search, help, theme: switchTheme,
+    search, help, theme: switchTheme, play,
     unpin() { pins.save([]); location.hash = "none"; },
     pin: (button) => pins.toggle(button.dataset.pin),
     zoom: () => zoom(find(".shot.current img.large")),
     link: () => copy(location.href, "Address"),
-    text: (button) => copy(find("pre", button.closest("details")).textContent, "Text"),
+    text: (button) => copy(all("pre", button.closest("details")).map((text) => text.textContent).join("\n\n"), "Text"),
   };
   const SHORTCUTS = {
     "/": search, "?": help, t: switchTheme, z: ACTIONS.zoom,
     ArrowLeft: () => follow("a[rel=prev]"), ArrowRight: () => follow("a[rel=next]"),
     Home: () => follow("a[rel=first]"), End: () => follow("a[rel=last]"),
     g: () => follow("link[rel=up]"), c: () => follow("[data-pins]"),
+    a: () => { const button = find(".shot.current [data-animation]"); if (button) play(button); return Boolean(button); },
     f: () => tools?.elements.filter.focus() ?? Boolean(tools),
     p: () => { const address = currentPin(); if (address) pins.toggle(address); return Boolean(address); },
   };
@@ -524,15 +547,15 @@
     const typing = event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog");
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing) return;
     if (/^Arrow|^Home$|^End$/.test(event.key) && event.target.closest("input, .scroller")) return;
-    const recipes = all(".recipes a, [name=recipe]");
+    const recipes = all(grid ? "[name=recipe]" : ".recipes a");
     if (/^[1-9]$/.test(event.key) && recipes[event.key - 1]) recipes[event.key - 1].click();
     else if (!SHORTCUTS[event.key] || SHORTCUTS[event.key]() === false) return;
     event.preventDefault();
   });
-  addEventListener("beforeprint", () => { for (const details of all("details")) details.open = true; });
+  addEventListener("beforeprint", () => { for (const details of all("details:not(.rest)")) details.open = true; });
 
   if (grid && tools) startGrid();
-  if (shots.length) startChannel();
+  if (shots.length) startShots();
   if (comparison) startCompare();
   pins.show();
 })();
