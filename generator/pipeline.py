@@ -214,7 +214,8 @@ def _record(job: Job, picture: Picture, result: Result, now: str) -> Record:
 
 def _extra(picture: Picture, result: Result) -> dict[str, Any]:
     extra: dict[str, Any] = {"precision": result.setup.precision, "batch": result.setup.batch}
-    extra["sparsity"] = round(picture.sparsity, 4)
+    if picture.sparsity is not None:
+        extra["sparsity"] = round(picture.sparsity, 4)
     if result.task.recipe.pictures > 1:
         extra["pictures"] = result.task.recipe.pictures
     if picture.animation:

@@ -46,7 +46,7 @@ class Picture:
 
     `animation` is a file's bytes, `animation_kind` webp or gif, where the recipe asks for one; `false_colour`
     says that the network's input has colours that no screen shows; `sparsity`, from 0 to 1, how few of the
-    layer's channels answer to the picture.
+    layer's channels answer to the picture, None where one of them gives no number.
     """
 
     channel: int
@@ -60,7 +60,7 @@ class Picture:
     animation: bytes = b""
     animation_kind: str = ""
     false_colour: bool = False
-    sparsity: float = 0.0
+    sparsity: float | None = None
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _picture(channel: int, rendering: Any, recipe: Recipe) -> Picture:
         animation=b"" if rendering.frames is None else encoding.animation(rendering.frames, kind),
         animation_kind="" if rendering.frames is None else kind,
         false_colour=false_colour,
-        sparsity=rendering.sparsity,
+        sparsity=rendering.sparsity if math.isfinite(rendering.sparsity) else None,
     )
 
 
