@@ -33,7 +33,7 @@ START, END = "<!-- ascents:start -->", "<!-- ascents:end -->"
 
 DEFAULT, LUCID = BUILT_IN["channel"], BUILT_IN["lucid"]
 VARIANTS: dict[str, Recipe] = {
-    "`channel`, the default: 64 steps": DEFAULT,
+    "`channel`, the default: 70 steps": DEFAULT,
     "32 steps": DEFAULT.model_copy(update={"steps": 32}),
     "128 steps": DEFAULT.model_copy(update={"steps": 128}),
     "without cooldown": DEFAULT.model_copy(update={"cooldown": 0.0}),

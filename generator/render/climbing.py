@@ -62,7 +62,7 @@ class Climber:
         """Momentum on the gradient over its root mean square.
 
         In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
-        steps on coefficients that hardly matter (benchmarks/RESULTS.md).
+        steps on coefficients that hardly matter (`python -m benchmarks.ascents`).
         """
         bands = self._space.bands if self._recipe.equalize else None
         keep = self._recipe.momentum
