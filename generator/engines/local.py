@@ -2,7 +2,8 @@
 
 Several processes with few threads each render more pictures a second than one process with many threads
 (two with one thread each 1.1 to 1.2 times as many as one with two, on 2 cores), and a worker that the
-system kills for its memory takes no picture of the others with it. Workers end by themselves when the main process is gone, however it went.
+system kills for its memory takes no picture of the others with it. Workers end by themselves when the main
+process is gone, however it went.
 """
 
 from __future__ import annotations
