@@ -139,7 +139,7 @@ def _bytes_per_picture(setting: _Setting) -> int:
     from generator.render.stage import tile_canvas
 
     recipe = _recipe(setting)
-    shown = tile_canvas(recipe, canvas_of(recipe, _materials(recipe, 3).photo))
+    shown = tile_canvas(recipe, canvas_of(recipe, _materials(setting).photo))
     return recipe.pictures * bytes_per_picture(cut(_opened(setting).network, setting.layer, shown))
 
 
@@ -176,13 +176,15 @@ def _renderer(setting: _Setting, setup: Setup) -> Any:
         measured = cut(model.network, setting.layer, whole, logits=logits)
         return Networks(ascended, measured, model.preprocessing)
 
-    materials = _materials(recipe, int(model.network.inputs[0].shape[-1]))
+    materials = _materials(setting)
     return Renderer(networks, recipe, canvas_of(recipe, materials.photo), setup.batch, materials)
 
 
-def _materials(recipe: Recipe, colours: int) -> Any:
+def _materials(setting: _Setting) -> Any:
     from generator.render.stage import Materials
 
+    recipe = setting.recipe
+    colours = int(_opened(setting).anatomy.input_shape[-1])
     photo = None if recipe.image is None else encoding.photo(recipe.image, colours)
     models = [] if recipe.magnitude is None else encoding.photos(recipe.magnitude, colours)
     return Materials(photo, tuple(models))
