@@ -19,12 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.scoring import Scorer
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 from generator.engines.tasks import Picture, Task
 from generator.engines.worker import work
 from generator.models.zoo import open_model
-from generator.recipes import Recipe
 
 LAYERS = ("block3b_add", "block5c_add", "block6d_add")
 CHANNELS = tuple(range(16))

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 from tests.synthetic import anatomy, layer, plan_of, png, record, texture

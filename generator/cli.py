@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from generator import __version__, presets
-from generator.errors import Interrupted, SomeFailed, UserError
-from generator.wording import many, seconds, short, size
+from generator import __version__
+from generator.config import presets
+from generator.console.group import CommandGroup
+from generator.console.wording import many, seconds, short, size
+from generator.errors import SomeFailed, UserError
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,41 +30,7 @@ Stopping at any moment (Ctrl-C, kill, power cut) loses no finished picture.
 Exit codes: 0 done, 1 some pictures failed, 2 the input is wrong, 130 interrupted."""
 
 
-class _Group(click.Group):
-    """`build-site [CONFIG]` is `build-site build [CONFIG]`; a user's mistake is one line."""
-
-    debug = False
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
-            args = ["build", *args]
-        return super().parse_args(ctx, args)
-
-    def main(self, *args: Any, **options: Any) -> Any:
-        self.debug = "--debug" in ((args[0] if args else options.get("args")) or sys.argv[1:])
-        if self.debug:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
-        try:
-            return super().main(*args, **options)
-        except Exception as error:
-            if self.debug:
-                raise
-            text = " ".join(str(error).split())
-            click.echo(f"Error: {type(error).__name__}: {text}; --debug shows where", err=True)
-            sys.exit(1)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            if self.debug and error.__cause__ is not None:
-                traceback.print_exception(error.__cause__)
-            raise
-        except KeyboardInterrupt:
-            raise Interrupted("\nStopped; finished pictures are kept. The same command goes on.") from None
-
-
-@click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="build-site")
 def main() -> None:
     """Your own OpenAI Microscope: pictures of what every channel of a vision network looks for.
@@ -127,7 +94,7 @@ def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_render_options
 def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
-    from generator import session
+    from generator.console import session
 
     plan = session.open_plan(config, quiet)
     outcome = session.render(plan, config, strict=strict, quiet=quiet, **options)
@@ -140,7 +107,7 @@ def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) 
 @_render_options
 def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
-    from generator import session
+    from generator.console import session
 
     plan = session.open_plan(config, quiet)
     session.report_failures(session.render(plan, config, strict=strict, quiet=quiet, **options))
@@ -153,7 +120,7 @@ def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any)
 @debug_option
 def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
     """Write the pages from what the cache holds; render nothing."""
-    from generator import session
+    from generator.console import session
 
     session.write_pages(session.open_plan(config, quiet), strict=strict, quiet=quiet)
 
@@ -166,7 +133,7 @@ def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
 @debug_option
 def plan(config: Path, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
-    from generator.session import open_plan, what_is_due
+    from generator.console.session import open_plan, what_is_due
 
     for line in what_is_due(open_plan(config, quiet=False)):
         click.echo(line)
@@ -183,9 +150,9 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
     MODEL is a name in the config, a built-in, a keras.applications name, a saved model's file or a
     factory `package.module:function`.
     """
+    from generator.console.session import model_settings
+    from generator.console.wording import layer_table
     from generator.models.zoo import open_model
-    from generator.session import model_settings
-    from generator.wording import layer_table
 
     settings = model_settings(model, config, weights)
     sys.path.insert(0, str(config.resolve().parent))
@@ -214,8 +181,8 @@ def models(debug: bool) -> None:
 @debug_option
 def recipes(name: str | None, config: Path | None, debug: bool) -> None:
     """List the recipes, or show the recipe NAME in full: what it needs, and every setting."""
-    from generator.session import known_recipes
-    from generator.wording import in_full, overview
+    from generator.console.session import known_recipes
+    from generator.console.wording import in_full, overview
 
     known = known_recipes(config)
     for line in in_full(name, known) if name else overview(known):
@@ -239,8 +206,8 @@ def init(config: Path, preset: str) -> None:
 @debug_option
 def serve(config: Path, port: int, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
-    from generator.config_file import read_config
-    from generator.resources import serve_folder
+    from generator.config.reading import read_config
+    from generator.console.serving import serve_folder
 
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
@@ -257,8 +224,8 @@ def serve(config: Path, port: int, debug: bool) -> None:
 @debug_option
 def verify(config: Path, fix: bool, debug: bool) -> None:
     """Check that every picture in the cache is whole. Exit code 1 if one is not."""
-    from generator.cache import Cache
-    from generator.config_file import read_config
+    from generator.cache.entries import Cache
+    from generator.config.reading import read_config
 
     cache = Cache(read_config(config).check().cache)
     count = len(cache.keys())
@@ -279,9 +246,9 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
 @debug_option
 def prune(config: Path, dry_run: bool, debug: bool) -> None:
     """Remove from the cache what the config no longer asks for, and leftovers of killed runs."""
-    from generator.cache import Cache
+    from generator.cache.entries import Cache
+    from generator.console.session import open_plan
     from generator.pipeline import only_run
-    from generator.session import open_plan
 
     plan = open_plan(config, quiet=False)
     cache = Cache(plan.config.cache)

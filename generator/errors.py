@@ -1,23 +1,34 @@
 """What a user can get wrong, and the exit codes that say so.
 
-The command line prints any of these as one line; everything else is our bug and keeps its traceback.
+The command line prints any of these in a line or a few; everything else is our bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 EXIT_SOME_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
-class UserError(click.ClickException):
-    """The user's input is wrong; the message names the file or field and the fix. Exit code 2."""
+class MicroscopeError(Exception):
+    """Something to tell the user: `message` in one line, and the exit code of a run that ends with it."""
 
     exit_code = EXIT_USER_ERROR
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is printed, line by line."""
+        return (f"Error: {self.message}",)
+
+
+class UserError(MicroscopeError):
+    """The user's input is wrong; the message names the file or field and the fix. Exit code 2."""
 
 
 class ConfigError(UserError):
@@ -27,12 +38,12 @@ class ConfigError(UserError):
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
-    def show(self, file: object = None) -> None:
-        """Print one line per problem, and how many there are when there is more than one."""
-        for problem in self.problems:
-            click.echo(f"Error: {problem}", err=True)
-        if len(self.problems) > 1:
-            click.echo(f"{len(self.problems)} problems; nothing was done.", err=True)
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line per problem, and how many there are when there is more than one."""
+        count = len(self.problems)
+        ending = (f"{count} problems; nothing was done.",) if count > 1 else ()
+        return (*(f"Error: {problem}" for problem in self.problems), *ending)
 
 
 class ModelError(UserError):
@@ -43,17 +54,18 @@ class CacheError(UserError):
     """The cache folder can't be used: not writable, no space, held by another run."""
 
 
-class SomeFailed(click.ClickException):
+class SomeFailed(MicroscopeError):
     """Some pictures failed; the others are done. Exit code 1."""
 
     exit_code = EXIT_SOME_FAILED
 
 
-class Interrupted(click.ClickException):
+class Interrupted(MicroscopeError):
     """The user stopped the run. Exit code 130; the message says how to resume."""
 
     exit_code = EXIT_INTERRUPTED
 
-    def show(self, file: object = None) -> None:
-        """Print the message bare: being stopped is no error."""
-        click.echo(self.message, err=True)
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The bare message: being stopped is no error."""
+        return (self.message,)

@@ -13,17 +13,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from generator.cache import Cache, Failure, Record
-from generator.config import Config
-from generator.config_file import read_config
+from generator.cache.entries import Cache, Failure, Record
+from generator.config.problems import Problem
+from generator.config.reading import read_config
+from generator.config.recipes import Recipe
+from generator.config.schema import Config
 from generator.engines.tasks import Engine, Picture, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember
 from generator.models.zoo import open_model
 from generator.plan import Job, Plan, group, layer_problems, make_plan
-from generator.problems import Problem
-from generator.recipes import Recipe
 from generator.timings import Timings
 
 PIXELS_PER_BATCH = 4 * 160 * 160

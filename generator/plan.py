@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from generator.cache import Cache
-from generator.config import Channels, Config, LayerConfig, ModelConfig
+from generator.cache.entries import Cache
+from generator.config.problems import Location, Problem
+from generator.config.recipes import WHOLE, Recipe
+from generator.config.schema import Channels, Config, LayerConfig, ModelConfig
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
-from generator.problems import Location, Problem
-from generator.recipes import WHOLE, Recipe
 from generator.render import RENDERER_VERSION
 
 

@@ -6,10 +6,10 @@ import json
 import platform
 from typing import Any
 
-from generator.cache import Cache, write_atomically
+from generator.cache.entries import Cache, write_atomically
+from generator.config.recipes import Recipe
 from generator.engines.tasks import Result, Task
 from generator.plan import Group, Plan
-from generator.recipes import Recipe
 
 
 class Timings:

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
-from generator.recipes import Recipe
-from generator.wording import words
+from generator.config.recipes import Recipe
+from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.console.wording import words
 
 PARTS = (Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe)
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "config.md"

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from generator.cache import Cache, Failure, Record
-from generator.config import Config
+from generator.cache.entries import Cache, Failure, Record
+from generator.config.recipes import Recipe
+from generator.config.schema import Config
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, make_plan
-from generator.recipes import Recipe
 
 
 def layer(name: str, channels: int, *inputs: str, kind: str = "Conv2D", **changes: Any) -> Layer:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generator.cache import Cache, Failure, Record, write_atomically
+from generator.cache.entries import Cache, Failure, Record, write_atomically
 from generator.errors import CacheError
 from tests.conftest import ROOT
 
@@ -84,7 +84,7 @@ def test_a_record_that_is_no_number_is_refused(cache: Cache) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from tests.test_cache import png, record
 
 moment, folder = int(sys.argv[1]), Path(sys.argv[2])

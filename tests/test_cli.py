@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generator.cache import Cache
-from generator.config_file import read_config
+from generator.cache.entries import Cache
+from generator.config.reading import read_config
 from generator.pipeline import load_plan
 from tests.conftest import ROOT, Rendered, click_run, command, environment, process_run
 
@@ -152,7 +152,7 @@ def test_our_own_bug_is_one_line_and_debug_shows_where(copy: Path, monkeypatch: 
     def fails(*_: object, **__: object) -> None:
         raise LookupError("a bug\nof ours")
 
-    monkeypatch.setattr("generator.session.load_plan", fails)
+    monkeypatch.setattr("generator.console.session.load_plan", fails)
     result = click_run("plan", copy)
     assert result.exit_code == 1
     assert result.output == "Error: LookupError: a bug of ours; --debug shows where\n"
@@ -172,7 +172,7 @@ def test_ctrl_c_before_rendering_is_130_too(copy: Path, monkeypatch: pytest.Monk
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("generator.session.load_plan", stopped)
+    monkeypatch.setattr("generator.console.session.load_plan", stopped)
     result = click_run("plan", copy)
     assert result.exit_code == 130 and "goes on" in result.output
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from generator.config import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
-from generator.config_file import read_config
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.reading import read_config
+from generator.config.recipes import Recipe
+from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
 from generator.errors import ConfigError, UserError
 from generator.pipeline import load_plan
-from generator.recipes import Recipe
 
 MINIMAL = "models:\n  m:\n    layers: [a]\n"
 

@@ -10,9 +10,9 @@ import click
 import pytest
 
 from generator.cli import main
-from generator.config import Config
-from generator.config_file import read_config
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.reading import read_config
+from generator.config.schema import Config
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from tests.conftest import click_run
 
 CONFIG = """

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import generator.plan
-from generator.cache import Cache, Record
-from generator.config_file import read_config
-from generator.cookbook import BUILT_IN
+from generator.cache.entries import Cache, Record
+from generator.config.cookbook import BUILT_IN
+from generator.config.reading import read_config
+from generator.config.recipes import RECIPE_FILES, WHOLE
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
-from generator.recipes import RECIPE_FILES, WHOLE
 from generator.render import RENDERER_VERSION
 
 

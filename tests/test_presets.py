@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generator import presets
-from generator.config import ModelConfig
-from generator.config_file import read_config
+from generator.config import presets
+from generator.config.reading import read_config
+from generator.config.schema import ModelConfig
 from generator.models.zoo import open_model
 from generator.plan import matching_layers
 from tests.conftest import ROOT, click_run
@@ -56,5 +56,5 @@ def test_presets_travel_in_the_wheel(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     files = zipfile.ZipFile(wheel).namelist()
     for name in presets.names()[1:]:
-        assert f"generator/_presets/{name}.yaml" in files
+        assert f"generator/config/presets/{name}.yaml" in files
     assert "generator/_templates/config.yaml" in files

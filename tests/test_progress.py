@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from generator import progress
-from generator.progress import Reporter
+from generator.console import progress
+from generator.console.progress import Reporter
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from generator.cli import main
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
 
 
 def said(*words: object) -> tuple[int, str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generator.config import ModelConfig
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from generator.config import ModelConfig
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 from generator.engines import encoding
 from generator.engines.tasks import Picture, Result, Setup, Task, failed
 from generator.errors import UserError
-from generator.recipes import Recipe
 from generator.render import RENDERER_VERSION
 
 

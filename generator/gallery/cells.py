@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from generator.cache import Record
+from generator.cache.entries import Record
+from generator.config.recipes import WHOLE
 from generator.gallery import shapes
 from generator.gallery.pages import LayerView, Note, RecipeView
-from generator.recipes import WHOLE
 
 State = Literal["shown", "dead", "failed", "missing"]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.cache import Cache, Stamp
+from generator.cache.entries import Cache, Stamp
+from generator.config.recipes import WHOLE
 from generator.gallery.cells import Cell, Shot, State, Summary
 from generator.gallery.pages import (
     OWN_IDS,
@@ -22,7 +23,6 @@ from generator.gallery.pages import (
 )
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Plan
-from generator.recipes import WHOLE
 
 Keys = Mapping[tuple[str, int], str]
 """The keys of a layer's pictures by (recipe's name, channel)."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from generator.config.recipes import WHOLE
 from generator.errors import UserError
 from generator.gallery.pages import Note
 from generator.plan import Plan
-from generator.recipes import WHOLE
 
 _KEYS = ("label", "text", "tags")
 

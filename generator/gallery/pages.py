@@ -21,9 +21,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from generator.config.recipes import WHOLE, Recipe
 from generator.gallery.settings import Settings, settings_of
 from generator.models.anatomy import Anatomy, Layer
-from generator.recipes import WHOLE, Recipe
 
 INDEX = "index.html"
 ABOUT = "about.html"

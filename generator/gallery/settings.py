@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from generator.recipes import RECIPE_FILES, Recipe
+from generator.config.recipes import RECIPE_FILES, Recipe
 
 _ALWAYS = ("objective", "size", "steps", "seed")
 """Fields that are told even where they are as usual."""

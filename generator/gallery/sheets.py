@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.cache import Cache, Stamp
+from generator.cache.entries import Cache, Stamp
 from generator.gallery.gather import Keys, animation_file, source_of
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from generator.cache import Cache, Stamp
+from generator.cache.entries import Cache, Stamp
 from generator.gallery import overview, pages_host
 from generator.gallery.cells import Cell, Summary
 from generator.gallery.gather import (

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from generator.cache import Cache, write_atomically
-from generator.config import ModelConfig, is_file_name
+from generator.cache.entries import Cache, write_atomically
+from generator.config.schema import ModelConfig, is_file_name
 from generator.models import efficientnet_lite
 from generator.models.anatomy import Anatomy
 from generator.models.graph import Step

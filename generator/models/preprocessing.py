@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.config import Preprocessing as PreprocessingConfig
+from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
 
 if TYPE_CHECKING:

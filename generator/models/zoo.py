@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.config import ModelConfig, is_file_name
-from generator.config import Preprocessing as PreprocessingConfig
+from generator.config.schema import ModelConfig, is_file_name
+from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
 from generator.models import efficientnet_lite, layout, preprocessing
 from generator.models.anatomy import Anatomy, read_layers

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 from generator.render.climbing import step_size
 from generator.render.parameterizations import Canvas
 from generator.render.stage import NONE, Materials, Networks, Stage, blurred, resized, tile_canvas

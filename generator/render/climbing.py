@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 from generator.render.parameterizations import Parameterization
 
 COLDEST = 0.1

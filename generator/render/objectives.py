@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from generator.config.recipes import Recipe
 from generator.models.anatomy import special_tokens
-from generator.recipes import Recipe
 
 Score = Callable[[tf.Tensor, tf.Tensor, "tf.Tensor | None"], tf.Tensor]
 """Of a layer's output, (n, height, width, features), (n, tokens, features) or (n, features), the channels

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 
 Canvas = tuple[int, int]
 """Height and width of a picture, in pixels."""

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 from generator.render.climbing import Climber
 from generator.render.objectives import likeness, regularization, score, sign, sparsity
 from generator.render.parameterizations import Canvas, parameterization

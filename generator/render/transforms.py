@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 
 DRAWS = 6
 """Uniform numbers in [0, 1) that one view of one picture takes: shift, zoom, turn, shift of tiles."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from generator.pipeline import load_plan
 from tests.conftest import command, environment
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.schema import ModelConfig
 from generator.engines.local import LocalEngine, default_jobs
 from generator.engines.tasks import Result, Task
 

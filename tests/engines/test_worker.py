@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.schema import ModelConfig
 from generator.engines import worker
 from generator.engines.tasks import Picture, Task
 from generator.models.zoo import open_model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 from tests.synthetic import rich_plan, varied_plan

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from generator.cache import Cache
-from generator.cookbook import BUILT_IN
+from generator.cache.entries import Cache
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import WHOLE, Recipe
 from generator.gallery.pages import safe_names
 from generator.gallery.pictures import GREY, GUTTER, PITCH, TILE, Strip, make_strips
 from generator.gallery.settings import settings_of
 from generator.gallery.shapes import grid, is_small, shown_width
 from generator.gallery.site import SiteReport
 from generator.plan import Plan
-from generator.recipes import WHOLE, Recipe
 from tests.gallery.conftest import build, files_of, moments_of
 from tests.synthetic import anatomy, fill, layer, pixels_of, plan_of, png, record, texture, varied_plan
 

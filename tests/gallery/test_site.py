@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generator.cache import Cache
+from generator.cache.entries import Cache
 from generator.errors import UserError
 from generator.gallery import pages_host
 from generator.gallery.output import MANIFEST

@@ -10,7 +10,7 @@ import keras
 import pytest
 from keras import layers
 
-from generator.config import ModelConfig
+from generator.config.schema import ModelConfig
 from generator.models.anatomy import Anatomy, Layer, read_layers
 from generator.models.graph import flatten
 from generator.models.zoo import open_model

@@ -10,7 +10,7 @@ import pytest
 import skimage
 from PIL import Image
 
-from generator.config import ModelConfig
+from generator.config.schema import ModelConfig
 from generator.errors import ModelError
 from generator.models import efficientnet_lite
 from generator.models.zoo import Model, open_model

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from generator.cache import Cache
-from generator.config import ModelConfig
+from generator.cache.entries import Cache
+from generator.config.schema import ModelConfig
 from generator.errors import ModelError
 from generator.models.identity import known_anatomy, remember
 from generator.models.zoo import Model, open_model
@@ -256,7 +256,7 @@ def test_class_names_come_from_a_file(tiny_file: Path, tmp_path: Path) -> None:
 
 PRINT = """
 import sys
-from generator.config import ModelConfig
+from generator.config.schema import ModelConfig
 from generator.models.zoo import open_model
 config = ModelConfig(layers=[{"name": "all"}], weights="none")
 print([open_model(name, config).anatomy.fingerprint for name in sys.argv[1:]])

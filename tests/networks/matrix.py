@@ -15,14 +15,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 from generator.engines.tasks import Task
 from generator.engines.worker import work
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.zoo import BUILT_IN as BUILT_IN_NETWORKS
 from generator.models.zoo import model_names, open_model
-from generator.recipes import Recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 SIZE, STEPS, PATIENCE = 64, 2, 420.0

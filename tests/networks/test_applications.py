@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from skimage.data import chelsea
 
-from generator.config import ModelConfig
+from generator.config.schema import ModelConfig
 from generator.engines import worker
 from generator.models.zoo import BUILT_IN, _applications, model_names, open_model
 from tests.networks.matrix import middle, render

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 from generator.engines.tasks import Task
 from generator.engines.worker import work
 from generator.errors import ModelError
@@ -19,7 +20,6 @@ from generator.models.graph import flatten
 from generator.models.preprocessing import guessed, named
 from generator.models.surgery import cut
 from generator.models.zoo import Model, open_model
-from generator.recipes import Recipe
 from tests.networks import own
 
 FIRST = ["first", "first_of_any_size", "first_inside", "first_outside", "first_nested", "first_flat"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.config import ModelConfig
+from generator.config.schema import ModelConfig
 from generator.models.surgery import cut
 from generator.models.zoo import open_model
 from tests.networks.vit import FEATURES, SIDE, TOKENS, vit

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import Recipe
+from generator.config.schema import ModelConfig
 from generator.engines.tasks import Picture, Task
 from generator.engines.worker import work
 from generator.models.zoo import open_model
-from generator.recipes import Recipe
 
 SIZE = 48
 GABORS = [(0.0, 1 / 6), (30.0, 1 / 6), (60.0, 1 / 8), (90.0, 1 / 8), (120.0, 1 / 6), (150.0, 1 / 5)]

@@ -13,9 +13,9 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from generator.cache import Cache
-from generator.config import ModelConfig
-from generator.cookbook import BUILT_IN
+from generator.cache.entries import Cache
+from generator.config.cookbook import BUILT_IN
+from generator.config.schema import ModelConfig
 from generator.engines.tasks import Result, Setup, Task
 from generator.engines.worker import work
 from generator.models.surgery import bytes_per_picture, cut

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import click
 
-from generator.cache import Cache
-from generator.config import Config, ModelConfig
-from generator.config_file import read_config
-from generator.cookbook import BUILT_IN
+from generator.cache.entries import Cache
+from generator.config.cookbook import BUILT_IN
+from generator.config.reading import read_config
+from generator.config.recipes import Recipe
+from generator.config.schema import Config, ModelConfig
+from generator.console.progress import Reporter
+from generator.console.wording import duration, many, short, size
 from generator.engines.local import LocalEngine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.plan import only as select
-from generator.progress import Reporter
-from generator.recipes import Recipe
 from generator.timings import Timings
-from generator.wording import duration, many, short, size
 
 BYTES_PER_PIXEL = 3.6
 """What a lossless picture takes at most, its record included."""

@@ -16,7 +16,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from generator.config import (
+from generator.config.cookbook import BUILT_IN
+from generator.config.problems import ConfigFile, Location, Problem
+from generator.config.recipes import RECIPE_FILES, Recipe
+from generator.config.schema import (
     Channels,
     Config,
     LayerConfig,
@@ -25,10 +28,7 @@ from generator.config import (
     RecipeConfig,
     is_file_name,
 )
-from generator.cookbook import BUILT_IN
 from generator.errors import UserError
-from generator.problems import ConfigFile, Location, Problem
-from generator.recipes import RECIPE_FILES, Recipe
 
 # -- reading ---------------------------------------------------------------------------------------
 

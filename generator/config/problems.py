@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.config import Config
+from generator.config.schema import Config
 from generator.errors import ConfigError
 
 Location = tuple[str | int, ...]

@@ -1,7 +1,7 @@
 """The settings of config.yaml: what to render, from where, to where.
 
 Each setting is documented once, under its field; docs/config.md is made from these words. Reading the
-file, and saying what is wrong in it, is config_file.py's.
+file, and saying what is wrong in it, is reading.py's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from generator.cookbook import BUILT_IN
-from generator.recipes import Recipe
+from generator.config.cookbook import BUILT_IN
+from generator.config.recipes import Recipe
 
 
 @dataclass(frozen=True)

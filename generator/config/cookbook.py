@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator.recipes import Recipe
+from generator.config.recipes import Recipe
 
 _STILL: dict[str, Any] = {"pad": 0, "jitter": 0, "scale": (1.0, 1.0), "rotate": 0.0}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from generator.errors import UserError
 from generator.resources import default_config
 
-_FOLDER = Path(__file__).resolve().parent / "_presets"
+_FOLDER = Path(__file__).resolve().parent / "presets"
 
 DEFAULT = "efficientnet-lite0"
 
