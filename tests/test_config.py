@@ -281,6 +281,18 @@ def test_fields_that_do_not_go_together_are_named(tmp_path: Path, fields: str, w
     assert words in line and "recipes.mine" in line
 
 
+def test_all_fields_that_do_not_go_together_are_named_at_once(tmp_path: Path) -> None:
+    text = LAYER.format("mine") + (
+        "recipes:\n  mine:\n    pictures: 3\n    start_from: black\n"
+        "    parameterization: maco\n    squash: clip\n"
+    )
+    assert [line.split(":")[:2] for line in problems(tmp_path, text)] == [
+        ["7", " recipes.mine.pictures"],
+        ["8", " recipes.mine.start_from"],
+        ["10", " recipes.mine.squash"],
+    ]
+
+
 def test_channels_that_a_recipe_names_must_exist(tmp_path: Path, configure: Callable[..., Path]) -> None:
     path = configure(tmp_path, "[{name: first, recipes: [interpolation, direction]}]")
     path.write_text(

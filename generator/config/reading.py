@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.problems import ConfigFile, Location, Problem
-from generator.config.recipes import RECIPE_FILES, Recipe
+from generator.config.recipes import RECIPE_FILES, ConflictError, Recipe
 from generator.config.schema import (
     Channels,
     Config,
@@ -265,13 +265,21 @@ def _recipe_problems(config: Config) -> Iterator[Problem]:
             config.recipe(name)
         except ValidationError as error:
             for detail in error.errors():
-                location = ("recipes", name, *detail["loc"][:1])
-                yield Problem(location, _message({**detail, "loc": location}))
+                yield from _in_recipe(("recipes", name), detail)
     for model_name, model in config.models.items():
         place: Location = ("models", model_name)
         yield from _unusable_recipes((*place, "recipes"), model.recipes, config)
         for index, layer in enumerate(model.layers):
             yield from _unusable_recipes((*place, "layers", index, "recipes"), layer.recipes or [], config)
+
+
+def _in_recipe(location: Location, detail: ErrorDetails) -> Iterator[Problem]:
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, ConflictError):
+        yield from (Problem((*location, found.fields[0]), found.message) for found in cause.conflicts)
+    else:
+        place = (*location, *detail["loc"][:1])
+        yield Problem(place, _message({**detail, "loc": place}))
 
 
 def _unusable_recipes(location: Location, names: Sequence[str], config: Config) -> Iterator[Problem]:

@@ -7,10 +7,10 @@ here only if it changes pictures; what only changes speed (batch size, threads) 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -54,6 +54,21 @@ def _as_pairs(value: object) -> object:
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+class Conflict(NamedTuple):
+    """Fields of a recipe that do not go together, the one to change first, and why not."""
+
+    fields: tuple[str, ...]
+    message: str
+
+
+class ConflictError(ValueError):
+    """A recipe's fields do not go together: every conflict there is."""
+
+    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
+        super().__init__("; ".join(conflict.message for conflict in conflicts))
+        self.conflicts = conflicts
 
 
 class Recipe(BaseModel):
@@ -171,15 +186,24 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Recipe:
-        if self.squash == "clip" and self.parameterization != "pixels":
-            raise ValueError("`squash: clip` is for `parameterization: pixels`")
-        if self.parameterization == "maco" and self.start_from != "noise":
-            raise ValueError("`parameterization: maco` starts from noise; it has no place for a picture")
-        if self.objective in _OF_SEVERAL_PICTURES and self.pictures < 2:
-            raise ValueError(f"`objective: {self.objective}` needs `pictures`, 2 or more")
-        if self.objective not in _OF_SEVERAL_PICTURES and self.pictures > 1:
-            raise ValueError("`pictures` is for the objectives diversity and interpolation")
+        if found := tuple(self._conflicts()):
+            raise ConflictError(found)
         return self
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        """All that does not go together, so that a user hears of it at once."""
+        if self.squash == "clip" and self.parameterization != "pixels":
+            yield Conflict(("squash", "parameterization"), "`squash: clip` is for `parameterization: pixels`")
+        if self.parameterization == "maco" and self.start_from != "noise":
+            message = "`parameterization: maco` starts from noise; it has no place for a picture"
+            yield Conflict(("start_from", "parameterization"), message)
+        several = self.objective in _OF_SEVERAL_PICTURES
+        if several and self.pictures < 2:
+            message = f"`objective: {self.objective}` needs `pictures`, 2 or more"
+            yield Conflict(("pictures", "objective"), message)
+        if not several and self.pictures > 1:
+            message = "`pictures` is for the objectives diversity and interpolation"
+            yield Conflict(("pictures", "objective"), message)
 
     @property
     def lacks(self) -> str:
