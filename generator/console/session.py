@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
+from generator.console.signals import on_stop
 from generator.console.wording import duration, many, short, size
 from generator.engines.local import LocalEngine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
@@ -90,7 +90,7 @@ def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
     """Ctrl-C or SIGTERM lets the batches under way finish; a second one ends them at once."""
     count = 0
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
         nonlocal count
         count += 1
         if count == 1:
@@ -101,12 +101,8 @@ def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
             click.echo("\nStopped at once; finished pictures are kept.", err=True)
             os._exit(EXIT_INTERRUPTED)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with on_stop(stop):
         yield lambda: count > 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
