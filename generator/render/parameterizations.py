@@ -74,7 +74,16 @@ def _color_map(recipe: Recipe, colours: int) -> Array:
 
 def _in_colour(decorrelated: tf.Tensor, colour_map: Array) -> tf.Tensor:
     plain = np.array_equal(colour_map, np.eye(len(colour_map)))
-    return decorrelated if plain else tf.matmul(decorrelated, tf.constant(colour_map))
+    return decorrelated if plain else _times(decorrelated, tf.constant(colour_map))
+
+
+def _times(x: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """(..., a) @ (a, b) as a product of two matrices.
+
+    Never a batched product: TensorFlow's of (n, 1, a, a) and (a, a) writes past its memory under oneDNN.
+    """
+    rows = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), matrix)
+    return tf.reshape(rows, (*x.shape[:-1], matrix.shape[-1]))
 
 
 def _logit(pictures: Array, colour_map: Array) -> Array:
@@ -142,9 +151,9 @@ def _fourier(recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array) ->
     scale_, rows_, columns_ = (tf.constant(x, tf.float32) for x in (scale, rows.T, columns.T))
 
     def picture(spectrum: tf.Tensor) -> tf.Tensor:
-        along_x = tf.matmul(spectrum * scale_, columns_)  # (n, colours, ky, x)
+        along_x = _times(spectrum * scale_, columns_)  # (n, colours, ky, x)
         turned = tf.transpose(along_x, (0, 3, 1, 2))  # (n, x, colours, ky)
-        waves = tf.transpose(tf.matmul(turned, rows_), (0, 3, 1, 2))  # (n, y, x, colours)
+        waves = tf.transpose(_times(turned, rows_), (0, 3, 1, 2))  # (n, y, x, colours)
         return tf.sigmoid(_in_colour(waves, colour_map))
 
     def parameters(pictures: Array) -> Array:
