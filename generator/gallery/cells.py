@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -111,13 +111,18 @@ class Cell:
 _NO_NOTE = Note()
 
 
+BEST = 24
+"""How many of a layer's most active channels a summary names."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """A layer in numbers.
 
-    `best` are the places of its most active channels by its first recipe, for strips and collages; `bare`
-    the channels without a picture, by recipe's slug; `wholes` the slugs of recipes that show the layer as a
-    whole and have done so.
+    `shown`, `failed` and `missing` count pictures, `dead` channels by the first recipe they have. `best` are
+    the places of its most active channels by its main recipe, and `size` is the width and height of that
+    recipe's pictures; `without` names the channels without a picture, by recipe's slug; `wholes` the slugs of
+    recipes that show the layer as a whole and have done so.
     """
 
     shown: int = 0
@@ -125,7 +130,8 @@ class Summary:
     missing: int = 0
     dead: int = 0
     best: tuple[int, ...] = ()
-    bare: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    size: tuple[int, int] = (0, 0)
+    without: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     wholes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -135,6 +141,36 @@ class Summary:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Summary:
         """A summary from what `to_json` gave; raises KeyError or TypeError for anything else."""
-        bare = {slug: tuple(channels) for slug, channels in values["bare"].items()}
-        places = {name: tuple(values[name]) for name in ("best", "wholes")}
-        return cls(**{**values, **places, "bare": bare})
+        without = {slug: tuple(channels) for slug, channels in values["without"].items()}
+        tuples = {name: tuple(values[name]) for name in ("best", "size", "wholes")}
+        return cls(**{**values, **tuples, "without": without})
+
+
+def summarize(layer: LayerView, cells: Sequence[Cell], whole: Cell) -> Summary:
+    """A layer in numbers."""
+    states = [shot.state for cell in (*cells, whole) for shot in cell.shots]
+    main = [(cell.index, shot) for cell in cells or (whole,) if (shot := cell.shot(layer.main_recipe))]
+    records = [shot.record for _, shot in main if shot.record]
+    return Summary(
+        shown=states.count("shown") + states.count("dead"),
+        failed=states.count("failed"),
+        missing=states.count("missing"),
+        dead=sum(cell.shots[0].state == "dead" for cell in cells),
+        best=_best(main),
+        size=(records[0].width, records[0].height) if records else (0, 0),
+        without={
+            recipe.slug: tuple(cell.channel for cell in cells if not cell.visible(recipe))
+            for recipe in layer.recipes
+        },
+        wholes=tuple(shot.recipe.slug for shot in whole.shots if shot.visible),
+    )
+
+
+def _best(shots: Sequence[tuple[int, Shot]]) -> tuple[int, ...]:
+    """The places of the most active channels, those first that come first where several are as active."""
+    alive = [
+        (-abs(shot.record.activation), index)
+        for index, shot in shots
+        if shot.record and shot.state == "shown"
+    ]
+    return tuple(index for _, index in sorted(alive)[:BEST])

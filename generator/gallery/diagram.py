@@ -15,13 +15,14 @@ from generator.gallery.pages import LayerView, ModelView
 from generator.models.anatomy import Layer
 
 BOX_HEIGHT = 30
-SHOWN_BOX = (268, 104)
-THUMB = 44
+SHOWN_BOX = (300, 108)
+THUMB = 51
 THUMBS = 5
 _LANE = 10
 _SPACE = 16
 _ROW_GAP = 26
 _MARGIN = 12
+_PADDING = 14
 _SWEEPS = 6
 
 
@@ -36,8 +37,10 @@ class Box:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height; seven units a letter are enough for any font."""
-        return SHOWN_BOX if self.layer else (max(84, 7 * len(self.text) + 28), BOX_HEIGHT)
+        """Width and height."""
+        if self.layer:
+            return max(SHOWN_BOX[0], 2 * _PADDING + width_of(self.text, 14)), SHOWN_BOX[1]
+        return max(84, 2 * _PADDING + width_of(self.text, 12)), BOX_HEIGHT
 
     @property
     def left(self) -> float:
@@ -81,6 +84,15 @@ def shorten(text: str, length: int) -> str:
         return text
     half = (length - 1) // 2
     return f"{text[: length - 1 - half]}…{text[-half:]}"
+
+
+_NARROW, _WIDE = frozenset("fijlrtI.,:;'|()[]·- "), frozenset("mwMW@%…")
+
+
+def width_of(text: str, size: int) -> int:
+    """How wide a text of that font size may be at most: as in Verdana, bold from 14 on."""
+    letters = sum(0.42 if c in _NARROW else 1.02 if c in _WIDE or ord(c) > 0x2000 else 0.63 for c in text)
+    return round(letters * size * (1.13 if size >= 14 else 1.0))
 
 
 def draw(model: ModelView) -> Diagram:

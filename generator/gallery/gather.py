@@ -1,34 +1,29 @@
-"""Plan and cache -> page data: which models, layers and channels there are, and what is known of them."""
+"""Plan and notes -> the site: which models, layers and channels there are, at which addresses."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from generator.cache.entries import Cache, Stamp
 from generator.config.recipes import WHOLE
-from generator.gallery.cells import Cell, Shot, State, Summary
+from generator.gallery.names import safe_names
 from generator.gallery.pages import (
     OWN_IDS,
     Family,
     LayerView,
+    Link,
     Member,
     ModelView,
     Note,
     RecipeView,
     SiteView,
-    safe_names,
 )
+from generator.gallery.settings import settings_of
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Plan
 
 Keys = Mapping[tuple[str, int], str]
 """The keys of a layer's pictures by (recipe's name, channel)."""
-
-BEST = 24
-"""How many of a layer's most active channels a summary names."""
 
 
 @dataclass(frozen=True)
@@ -39,73 +34,77 @@ class Gathered:
     keys: Mapping[str, Keys]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What layers are put together from: keys by (model, layer), recipes by name, notes by address, families
+    by tag."""
+
+    keys: Mapping[tuple[str, str], Keys]
+    recipes: Mapping[str, RecipeView]
+    notes: Mapping[str, Note]
+    families: Mapping[str, Link]
+
+
 def gather(plan: Plan, notes: Mapping[str, Note]) -> Gathered:
     """The site of a plan; reads no picture and no record."""
-    slugs = safe_names(plan.recipes, OWN_IDS)
-    recipes = {name: RecipeView(name, slugs[name], recipe) for name, recipe in plan.recipes.items()}
-    pictures: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+    keys: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
     for job in plan.jobs:
-        pictures.setdefault((job.model, job.layer), {})[job.recipe_name, job.channel] = job.key
+        keys.setdefault((job.model, job.layer), {})[job.recipe_name, job.channel] = job.key
+    known = _Known(keys, _recipes(plan), notes, _family_links(keys, notes))
     folders = safe_names(plan.models)
     models = tuple(
-        _model(name, f"models/{folders[name]}", anatomy, pictures, recipes, notes)
-        for name, anatomy in plan.models.items()
+        _model(name, f"models/{folders[name]}", anatomy, known) for name, anatomy in plan.models.items()
     )
-    config = plan.config
     site = SiteView(
-        title=config.title,
-        description=config.description,
-        url=(config.url or "").rstrip("/"),
+        title=plan.config.title,
+        description=plan.config.description,
+        url=(plan.config.url or "").rstrip("/"),
+        has_families=bool(known.families),
         models=models,
-        recipes=tuple(recipes.values()),
-        families=_families(models),
+        recipes=tuple(known.recipes.values()),
+        families=_families(models, known.families),
     )
-    return Gathered(site, {layer.folder: pictures[layer.model, layer.name] for layer in site.layers})
+    return Gathered(site, {layer.folder: keys[layer.model, layer.name] for layer in site.layers})
 
 
-def _model(
-    name: str,
-    folder: str,
-    anatomy: Anatomy,
-    pictures: Mapping[tuple[str, str], Keys],
-    recipes: Mapping[str, RecipeView],
-    notes: Mapping[str, Note],
-) -> ModelView:
+def _recipes(plan: Plan) -> dict[str, RecipeView]:
+    slugs = safe_names(plan.recipes, OWN_IDS)
+    return {
+        name: RecipeView(name, slugs[name], recipe, settings_of(recipe))
+        for name, recipe in plan.recipes.items()
+    }
+
+
+def _model(name: str, folder: str, anatomy: Anatomy, known: _Known) -> ModelView:
     # All layers of the network take part, so that a layer's address does not depend on the plan.
     folders = safe_names(layer.name for layer in anatomy.layers)
     layers = tuple(
-        _layer(name, f"{folder}/{folders[layer.name]}", layer, anatomy, keys, recipes, notes)
+        _layer(name, f"{folder}/{folders[layer.name]}", layer, anatomy, known)
         for layer in anatomy.layers
-        if (keys := pictures.get((name, layer.name)))
+        if (name, layer.name) in known.keys
     )
-    return ModelView(name, folder, anatomy, layers, notes.get(name, Note()))
+    return ModelView(name, folder, anatomy, layers, known.notes.get(name, Note()))
 
 
-def _layer(
-    model: str,
-    folder: str,
-    layer: Layer,
-    anatomy: Anatomy,
-    keys: Keys,
-    recipes: Mapping[str, RecipeView],
-    notes: Mapping[str, Note],
-) -> LayerView:
+def _layer(model: str, folder: str, layer: Layer, anatomy: Anatomy, known: _Known) -> LayerView:
+    keys, address = known.keys[model, layer.name], f"{model}/{layer.name}"
     channels = tuple(sorted({channel for _, channel in keys} - {WHOLE}))
     used = {name for name, _ in keys}
-    views = [view for name, view in recipes.items() if name in used]
-    names = anatomy.classes if _names_classes(layer, anatomy) else ()
-    address = f"{model}/{layer.name}"
+    recipes = [view for name, view in known.recipes.items() if name in used]
+    notes = tuple((c, known.notes[f"{address}/{c}"]) for c in channels if f"{address}/{c}" in known.notes)
+    tags = {tag for _, note in notes for tag in note.tags}
     return LayerView(
         model=model,
         name=layer.name,
         folder=folder,
         layer=layer,
         channels=channels,
-        recipes=tuple(view for view in views if not view.whole),
-        wholes=tuple(view for view in views if view.whole),
-        note=notes.get(address, Note()),
-        notes=tuple((c, notes[f"{address}/{c}"]) for c in channels if f"{address}/{c}" in notes),
-        classes=names,
+        recipes=tuple(view for view in recipes if not view.whole),
+        wholes=tuple(view for view in recipes if view.whole),
+        note=known.notes.get(address, Note()),
+        notes=notes,
+        classes=anatomy.classes if _names_classes(layer, anatomy) else (),
+        families=tuple(link for tag, link in known.families.items() if tag in tags),
     )
 
 
@@ -113,111 +112,27 @@ def _names_classes(layer: Layer, anatomy: Anatomy) -> bool:
     return len(layer.shape) == 1 and layer.channels == len(anatomy.classes)
 
 
-def _families(models: Iterable[ModelView]) -> tuple[Family, ...]:
-    members: dict[str, list[Member]] = {}
+def _family_links(keys: Mapping[tuple[str, str], Keys], notes: Mapping[str, Note]) -> dict[str, Link]:
+    """The page of every tag that a channel of the plan has, in the order of the alphabet."""
+    channels = {
+        f"{model}/{layer}/{channel}"
+        for (model, layer), pictures in keys.items()
+        for _, channel in pictures
+        if channel != WHOLE
+    }
+    tags = dict.fromkeys(tag for address, note in notes.items() if address in channels for tag in note.tags)
+    slugs = safe_names(tags)
+    return {tag: Link(tag, f"families/{slugs[tag]}.html") for tag in sorted(tags, key=_alphabetically)}
+
+
+def _alphabetically(tag: str) -> tuple[str, str]:
+    return tag.casefold(), tag
+
+
+def _families(models: Iterable[ModelView], links: Mapping[str, Link]) -> tuple[Family, ...]:
+    members: dict[str, list[Member]] = {tag: [] for tag in links}
     for layer in (layer for model in models for layer in model.layers):
         for channel, note in layer.notes:
             for tag in note.tags:
-                members.setdefault(tag, []).append(Member(layer, channel, note))
-    slugs = safe_names(members)
-    return tuple(
-        Family(tag, f"families/{slugs[tag]}.html", tuple(members[tag]))
-        for tag in sorted(members, key=str.casefold)
-    )
-
-
-# -- one layer's channels --------------------------------------------------------------------------
-
-
-def read_cells(layer: LayerView, keys: Keys, cache: Cache, broken: Mapping[str, str]) -> tuple[Cell, ...]:
-    """A layer's channels with what the cache knows of their pictures; `broken` are reasons by key."""
-    return tuple(
-        _cell(layer, channel, index, layer.recipes, keys, cache, broken)
-        for index, channel in enumerate(layer.channels)
-    )
-
-
-def read_whole(layer: LayerView, keys: Keys, cache: Cache, broken: Mapping[str, str]) -> Cell:
-    """A layer as a whole, likewise; it may have no shots."""
-    return _cell(layer, WHOLE, 0, layer.wholes, keys, cache, broken)
-
-
-def _cell(
-    layer: LayerView,
-    channel: int,
-    index: int,
-    recipes: Sequence[RecipeView],
-    keys: Keys,
-    cache: Cache,
-    broken: Mapping[str, str],
-) -> Cell:
-    shots = (
-        _shot(layer, recipe, channel, keys[recipe.name, channel], cache, broken)
-        for recipe in recipes
-        if (recipe.name, channel) in keys
-    )
-    return Cell(layer, channel, index, tuple(shots))
-
-
-def _shot(
-    layer: LayerView, recipe: RecipeView, channel: int, key: str, cache: Cache, broken: Mapping[str, str]
-) -> Shot:
-    path = layer.picture(recipe, channel)
-    if key in broken:
-        return Shot(recipe, "failed", path, reason=broken[key])
-    record = cache.get(key)
-    if record is not None:
-        state: State = "dead" if record.dead else "shown"
-        moving = layer.animation(recipe, channel) if animation_file(recipe, key, cache) else ""
-        return Shot(recipe, state, path, record, animation=moving)
-    failure = cache.failure(key)
-    if failure is not None:
-        return Shot(recipe, "failed", path, reason=failure.reason)
-    return Shot(recipe, "missing", path)
-
-
-def animation_file(recipe: RecipeView, key: str, cache: Cache) -> Path | None:
-    """Where the cache has the animation of a picture, if it has one."""
-    path = cache.animation_path(key, recipe.animation_kind) if recipe.animation_kind else None
-    return path if path is not None and path.exists() else None
-
-
-def summarize(layer: LayerView, cells: Sequence[Cell], whole: Cell) -> Summary:
-    """A layer in numbers; its best channels are the most active ones by its first recipe."""
-    states = [shot.state for cell in (*cells, whole) for shot in cell.shots]
-    return Summary(
-        shown=states.count("shown") + states.count("dead"),
-        failed=states.count("failed"),
-        missing=states.count("missing"),
-        dead=states.count("dead"),
-        best=tuple(_best(layer.face, cells or (whole,))),
-        bare={
-            recipe.slug: tuple(cell.channel for cell in cells if not cell.visible(recipe))
-            for recipe in layer.recipes
-        },
-        wholes=tuple(shot.recipe.slug for shot in whole.shots if shot.visible),
-    )
-
-
-def _best(recipe: RecipeView, cells: Sequence[Cell]) -> list[int]:
-    shots = [(cell.index, cell.shot(recipe)) for cell in cells]
-    alive = [
-        (abs(shot.record.activation), -index)
-        for index, shot in shots
-        if shot and shot.record and not shot.record.dead
-    ]
-    return [-index for _, index in sorted(alive, reverse=True)[:BEST]]
-
-
-def source_of(*parts: object) -> str:
-    """A short digest of what something is made from: equal digests, equal results."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
-
-
-def stamps_of(layer: LayerView, keys: Keys, stamps: Mapping[str, Stamp]) -> list[Stamp | None]:
-    """The cache's stamps of all pictures of a layer, in the layer's own order."""
-    return [
-        stamps.get(keys.get((recipe.name, channel), ""))
-        for recipe in (*layer.recipes, *layer.wholes)
-        for channel in layer.channels_of(recipe)
-    ]
+                members[tag].append(Member(layer, channel, note))
+    return tuple(Family(tag, link.path, tuple(members[tag])) for tag, link in links.items())

@@ -84,4 +84,4 @@ def _note(value: object, place: str, warnings: list[str]) -> Note:
         warnings.append(f"{place}: tags should be a list")
         tags = []
     words = {key: " ".join(str(value.get(key) or "").split()) for key in ("label", "text")}
-    return Note(**words, tags=tuple(dict.fromkeys(str(tag).strip() for tag in tags)))
+    return Note(**words, tags=tuple(dict.fromkeys(text for tag in tags if (text := str(tag).strip()))))

@@ -1,14 +1,17 @@
 """The output folder: writes only what changed, removes what is no longer wanted, touches nothing else.
 
 `.pocket-microscope.json` in the folder lists the files that are ours. What each of them was made from is
-kept in the cache, so that the folder itself depends on nothing but the gallery.
+kept in the cache, so that the folder itself depends on nothing but the gallery. Nothing is written or removed
+through a link inside the folder: a list of files may come from a stranger, with the rest of a site.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -18,6 +21,7 @@ from generator.errors import CacheError, UserError
 
 MANIFEST = ".pocket-microscope.json"
 _WHAT = "Files that Pocket Microscope wrote and may replace or remove. It leaves all others alone."
+_BROKEN_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Known(NamedTuple):
@@ -40,46 +44,75 @@ class Tally:
 
 
 class Output:
-    """The folder that the gallery is written to; see the module's text."""
+    """The folder that the gallery is written to; see the module's text.
+
+    Beside its files it remembers values from build to build: `recall` gives back what `remember` was given.
+    """
 
     def __init__(self, folder: Path, memory: Path) -> None:
         self.folder = folder
-        self.summaries: dict[str, Any] = {}
         self._memory = memory
-        self._before = self._remembered()
+        self._before: dict[str, Known] = {}
+        self._values_before: dict[str, Any] = {}
+        self._read_memory()
         self._now: dict[str, Known] = {}
+        self._values: dict[str, Any] = {}
         self._ours = _read_manifest(folder / MANIFEST)
-        self._disk = dict(_files(folder)) if folder.is_dir() else {}
+        self._disk = dict(_files(folder))
+        self._claimed: set[str] = set()
         self._tally = Tally()
 
-    def _remembered(self) -> dict[str, Known]:
-        try:
+    def _read_memory(self) -> None:
+        with suppress(*_BROKEN_JSON):
             memory = json.loads(self._memory.read_bytes())
-            self.summaries = dict(memory["summaries"])
-            return {path: Known(*known) for path, known in memory["files"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+            self._before = {path: Known(*known) for path, known in memory["files"].items()}
+            self._values_before = dict(memory["values"])
+
+    # -- before a build ----------------------------------------------------------------------------
+
+    def check(self, planned: Collection[str]) -> None:
+        """Raises UserError when the planned files can't be written, or would replace what is not ours."""
+        for path in sorted(planned):
+            if self.is_foreign(path):
+                raise UserError(
+                    f"{self.folder / path}: would be overwritten, but Pocket Microscope did not write it; "
+                    "move it away, or choose another `output`"
+                )
+        for folder in sorted(_folders(planned)):
+            if folder in self._disk:
+                what = "a link" if (self.folder / folder).is_symlink() else "a file"
+                raise UserError(
+                    f"{self.folder / folder}: is {what} where the gallery needs a folder; move it away, or "
+                    "choose another `output`"
+                )
+        self._check_writable()
+
+    def _check_writable(self) -> None:
+        nearest = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=nearest):
+                pass
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: the gallery can't be written there: {error.strerror or error}; "
+                "choose another `output`"
+            ) from error
+
+    def is_foreign(self, path: str) -> bool:
+        """Whether there is such a file and it is not ours."""
+        return path in self._disk and path not in self._ours
 
     # -- a build, step by step ---------------------------------------------------------------------
 
     def begin(self, planned: Iterable[str]) -> None:
         """Claim the files to be written, before the first is: a killed build leaves no unlisted file.
 
-        Raises UserError when one of them is there already and not ours.
+        Raises UserError as `check` does.
         """
-        claimed = set(planned)
-        foreign = sorted(path for path in claimed if self.is_foreign(path))
-        if foreign:
-            raise UserError(
-                f"{self.folder / foreign[0]}: would be overwritten, but Pocket Microscope did not write it; "
-                "move it away, or choose another `output`"
-            )
-        if not claimed <= self._ours:
-            self._write_manifest(self._ours | claimed)
-
-    def is_foreign(self, path: str) -> bool:
-        """Whether there is such a file and it is not ours."""
-        return path in self._disk and path not in self._ours
+        self._claimed = set(planned)
+        self.check(self._claimed)
+        if not self._claimed <= self._ours:
+            self._write_manifest(self._ours | self._claimed)
 
     def is_current(self, path: str, source: str) -> bool:
         """Whether a file is there as last written, and was made from the same."""
@@ -92,7 +125,7 @@ class Output:
         self._tally.unchanged += 1
 
     def write(self, path: str, data: bytes, source: str = "") -> None:
-        """Write a file unless it holds that already."""
+        """Write a file unless it holds that already. Without a source it is never current."""
         self.wrote(path, source, write_if_changed(self.folder / path, data))
 
     def wrote(self, path: str, source: str, changed: bool) -> None:
@@ -102,12 +135,26 @@ class Output:
         self._tally.written += changed
         self._tally.unchanged += not changed
 
+    def remember(self, name: str, source: str, value: Any) -> None:
+        """Keep a value (plain JSON) of that name for the next build, and what it was made from."""
+        self._values[name] = [source, value]
+
+    def recall(self, name: str, source: str) -> Any:
+        """The value that the last build kept under a name, if it was made from the same; else None."""
+        try:
+            known, value = self._values_before[name]
+        except (KeyError, TypeError, ValueError):
+            return None
+        return value if known == source else None
+
     def finish(self) -> Tally:
         """Remove our files that this build did not write or keep, and remember the others."""
-        for path in sorted(self._ours - self._now.keys() - {MANIFEST}):
+        # What lies behind a link is not on the disk as far as we are concerned.
+        removable = self._ours & self._disk.keys() | self._claimed
+        for path in sorted(removable - self._now.keys() - {MANIFEST}):
             self._tally.removed += self._remove(path)
         self._write_manifest(set(self._now))
-        memory = {"files": self._now, "summaries": self.summaries}
+        memory = {"files": self._now, "values": self._values}
         write_atomically(self._memory, json.dumps(memory, separators=(",", ":")).encode(), durable=False)
         self._tally.bytes = sum(known.size for known in self._now.values())
         self._tally.largest = max(
@@ -125,7 +172,7 @@ class Output:
         file = self.folder / path
         try:
             file.unlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
             raise CacheError(f"{file}: can't be removed: {error.strerror}") from error
@@ -137,35 +184,42 @@ class Output:
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:
-    """Write `data` to `path` unless it holds just that; returns whether it was written."""
-    try:
-        if path.read_bytes() == data:
+    """Write `data` to `path` unless it holds just that; returns whether it was written.
+
+    A link is replaced by a file, and what it points to stays.
+    """
+    with suppress(OSError):  # not there, or not readable: writing tells
+        if path.read_bytes() == data and not path.is_symlink():
             return False
-    except OSError:
-        pass  # not there, or not readable: writing tells
     write_atomically(path, data, durable=False)
     return True
 
 
 def _read_manifest(path: Path) -> set[str]:
-    try:
-        files = json.loads(path.read_bytes())["files"]
-        return {name for name in files if _inside(name)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+    with suppress(*_BROKEN_JSON):
+        return {name for name in json.loads(path.read_bytes())["files"] if _inside(name)}
+    return set()
 
 
 def _inside(name: str) -> bool:
-    """Whether a path stays in the folder: a manifest may come from a stranger with the rest of a site."""
+    """Whether a path stays in the folder."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name and path.parts != ()
 
 
+def _folders(paths: Iterable[str]) -> set[str]:
+    """All folders on the way to the files of these paths."""
+    above = {path.rpartition("/")[0] for path in paths} - {""}
+    return above | _folders(above) if above else above
+
+
 def _files(folder: Path, prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
-    with os.scandir(folder) as entries:
+    """All files below a folder by their relative paths; a link counts as a file, whatever it points to."""
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
+                continue
+            with suppress(FileNotFoundError):
                 state = entry.stat(follow_symlinks=False)
                 yield f"{prefix}{entry.name}", (state.st_size, state.st_mtime_ns)

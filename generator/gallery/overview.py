@@ -1,103 +1,127 @@
-"""Pages above the layers: index, models, families, compare, about, search data, and what hosts want."""
+"""The section above the layers: index, models, families, compare, about, search data, and what hosts want."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import Any
 
 from generator.gallery import pages, pictures
 from generator.gallery.cells import Summary
 from generator.gallery.diagram import draw
-from generator.gallery.gather import source_of
+from generator.gallery.layers import LayerSection
 from generator.gallery.output import Output
-from generator.gallery.pages import LayerView, ModelView, SiteView
-from generator.gallery.pictures import Source
+from generator.gallery.pages import ModelView, SiteView
+from generator.gallery.pictures import Encoding
+from generator.gallery.provenance import made_from
 from generator.gallery.script_data import search_data
-from generator.gallery.templating import Templates
-
-Summaries = Mapping[str, Summary]
-Sources = Mapping[str, Mapping[int, Source]]
+from generator.gallery.sections import Build
+from generator.gallery.sheets import Entry
+from generator.gallery.snapshot import Snapshot
 
 COLLAGE = (6, 3, 128)
 SOCIAL = (6, 3, 210)
 SOCIAL_SIZE = (1200, 630)
 
 
-def write(
-    site: SiteView, summaries: Summaries, sources: Sources, output: Output, templates: Templates
-) -> None:
-    """Write all pages that are not a layer's or a channel's."""
-    drawn = {model.name: _write_collage(model, summaries, sources, output) for model in site.models}
-    social = _write_social(site, summaries, sources, output)
-    shown = {"site": site, "summaries": summaries, "drawn": drawn, "social": social}
+@dataclass(frozen=True)
+class Overview:
+    """All pages that are not a layer's or a channel's; they are few, and rendered in every build.
 
-    def page(template: str, path: str, **data: Any) -> None:
-        output.write(path, templates.page(template, path, **shown, **data))
+    Comes after `layers`, the sections of the site's layers by their folders, for it needs their summaries.
+    """
 
-    page("index.html", pages.INDEX)
-    page("about.html", pages.ABOUT)
-    page("compare.html", pages.COMPARE)
-    page("404.html", pages.NOT_FOUND)
-    page("search.js", pages.SEARCH_DATA, data=search_data(site, summaries))
-    if site.url:
-        page("sitemap.xml", pages.SITEMAP)
-    for model in site.models:
-        page("model.html", model.path, model=model, diagram=draw(model))
-    if site.families:
-        page("families.html", pages.FAMILIES)
-    for family in site.families:
-        page("family.html", family.path, family=family)
+    site: SiteView
+    layers: Mapping[str, LayerSection]
 
+    def addresses(self) -> Iterable[str]:
+        """Its pages, data and collages."""
+        site = self.site
+        yield from (pages.INDEX, pages.ABOUT, pages.COMPARE, pages.NOT_FOUND, pages.SEARCH_DATA)
+        yield from (model.path for model in site.models)
+        if site.url:
+            yield pages.SITEMAP
+        if site.families:
+            yield from (pages.FAMILIES, *(family.path for family in site.families))
+        with_pictures = [model for model in site.models if any(one.sheets for one in self._of(model))]
+        yield from (model.collage for model in with_pictures)
+        if with_pictures:
+            yield pages.SOCIAL
 
-# -- collages --------------------------------------------------------------------------------------
+    def encodings(self, snapshot: Snapshot, output: Output) -> Sequence[Encoding]:
+        """None: which pictures are the best is known only when the layers are written."""
+        return ()
 
+    def write(self, build: Build) -> None:
+        """Write collages and pages."""
+        drawn = {model.name: self._write_collage(model, build) for model in self.site.models}
+        social = self._write_board(list(self.layers.values()), SOCIAL, pages.SOCIAL, build)
+        shown = {"site": self.site, "summaries": build.summaries, "drawn": drawn, "social": social}
 
-def _write_collage(model: ModelView, summaries: Summaries, sources: Sources, output: Output) -> bool:
-    """Write the picture of a model's best channels, if there are any."""
-    columns, rows, _ = COLLAGE
-    best = _best(model.layers, summaries, sources, columns * rows)
-    return _write_board(best, COLLAGE, model.collage, output)
+        def page(template: str, path: str, **data: Any) -> None:
+            build.output.write(path, build.templates.page(template, path, **shown, **data))
 
+        page("index.html", pages.INDEX)
+        page("about.html", pages.ABOUT)
+        page("compare.html", pages.COMPARE)
+        page("404.html", pages.NOT_FOUND, style=build.templates.style)
+        page("search.js", pages.SEARCH_DATA, data=search_data(self.site, build.summaries))
+        if self.site.url:
+            page("sitemap.xml", pages.SITEMAP)
+        for model in self.site.models:
+            page("model.html", model.path, model=model, diagram=draw(model))
+        if self.site.families:
+            page("families.html", pages.FAMILIES)
+        for family in self.site.families:
+            page("family.html", family.path, family=family)
 
-def _write_social(site: SiteView, summaries: Summaries, sources: Sources, output: Output) -> bool:
-    """Write the picture that services show beside a link to the site."""
-    columns, rows, _ = SOCIAL
-    best = _best(site.layers, summaries, sources, columns * rows)
-    return _write_board(best, SOCIAL, pages.SOCIAL, output)
+    def _of(self, model: ModelView) -> list[LayerSection]:
+        return [self.layers[layer.folder] for layer in model.layers]
+
+    # -- collages ----------------------------------------------------------------------------------
+
+    def _write_collage(self, model: ModelView, build: Build) -> bool:
+        """Write the picture of a model's best channels, if there are any."""
+        return self._write_board(self._of(model), COLLAGE, model.collage, build)
+
+    def _write_board(
+        self, layers: Sequence[LayerSection], shape: tuple[int, int, int], path: str, build: Build
+    ) -> bool:
+        columns, rows, _ = shape
+        best = _best(layers, build.summaries, columns * rows)
+        if not best:
+            return False
+        source = made_from(shape, [(entry.key, entry.stamp, count) for entry, count in best])
+        if build.output.is_current(path, source):
+            build.output.keep(path)
+            return True
+        files = [(build.snapshot.picture_path(entry.key), count) for entry, count in best]
+        made = pictures.collage(files, *shape)
+        if made is None:
+            return False
+        board, digests = made
+        records = [build.snapshot.record(entry.key) for entry, _ in best]
+        whole = all(r and r.picture_sha256 == digest for r, digest in zip(records, digests, strict=True))
+        if path.endswith(".webp"):
+            data = pictures.webp(board, pictures.QUALITY)
+        else:
+            data = pictures.jpeg(board.crop((0, 0, *SOCIAL_SIZE)))
+        build.output.write(path, data, source if whole else "")
+        return True
 
 
 def _best(
-    layers: tuple[LayerView, ...], summaries: Summaries, sources: Sources, count: int
-) -> tuple[Source, ...]:
-    """The best channels' pictures, as many of each layer as there is room for, from input to output."""
-    share = -(-count // max(len(layers), 1))
-    columns = [
-        [sources[layer.folder][place] for place in summaries[layer.folder].best[:share]] for layer in layers
-    ]
-    turns = (one for one in chain.from_iterable(zip_longest(*columns)) if one is not None)
-    chosen = set(list(turns)[:count])
-    return tuple(one for column in columns for one in column if one in chosen)
-
-
-def _write_board(best: tuple[Source, ...], shape: tuple[int, int, int], path: str, output: Output) -> bool:
-    if not best:
-        return False
-    source = source_of(pictures.PICTURE_VERSION, shape, [_state(one.path) for one in best])
-    if output.is_current(path, source):
-        output.keep(path)
-        return True
-    board = pictures.collage(best, *shape)
-    if board is None:
-        return False
-    small = path.endswith(".webp")
-    data = (
-        pictures.webp(board, pictures.QUALITY) if small else pictures.jpeg(board.crop((0, 0, *SOCIAL_SIZE)))
-    )
-    output.write(path, data, source)
-    return True
-
-
-def _state(file: Path) -> tuple[str, int]:
-    return file.name, file.stat().st_mtime_ns if file.exists() else 0
+    layers: Sequence[LayerSection], summaries: Mapping[str, Summary], room: int
+) -> list[tuple[Entry, int]]:
+    """The best channels' pictures with their counts, as many of each layer as there is room for, from input
+    to output."""
+    share = -(-room // max(len(layers), 1))
+    columns = []
+    for section in layers:
+        entries = section.best_entries(summaries[section.layer.folder])[:share]
+        count = section.layer.main_recipe.recipe.pictures
+        columns.append([(entry, count) for entry in entries])
+    turns = [one for one in chain.from_iterable(zip_longest(*columns)) if one is not None]
+    chosen = set(turns[:room])
+    return [one for column in columns for one in column if one in chosen]

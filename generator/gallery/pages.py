@@ -3,6 +3,7 @@
     index.html                                    models
     models/<model>/index.html                     the network's graph, its layers
     models/<model>/<layer>/index.html             all channels of a layer
+    models/<model>/<layer>/best.webp              thumbnails of its most active channels
     models/<model>/<layer>/<channel>.html         one channel
     models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
     models/<model>/<layer>/<recipe>/<channel>-animation.webp    how it came about, or .gif
@@ -14,15 +15,13 @@ Paths are relative to the site's root and need no escaping, in URLs as in file n
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from generator.config.recipes import WHOLE, Recipe
-from generator.gallery.settings import Settings, settings_of
+from generator.gallery.provenance import Digested
+from generator.gallery.settings import Settings
 from generator.models.anatomy import Anatomy, Layer
 
 INDEX = "index.html"
@@ -39,51 +38,18 @@ COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
 PER_SHEET = COLUMNS * COLUMNS
 
-# -- names that are safe in files and URLs ---------------------------------------------------------
-
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-_RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css)|.*\.")
-
-
 OWN_IDS = ("main", "film", "layer-data", "found")
 """Places in a page that are ours: a recipe's name becomes one too, and must be another."""
 
-
-def safe_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """File names for siblings: each name itself where every file system can hold it, else with a digest.
-
-    Names that differ only in case, or only so from one that is `taken`, get digests too, so that no two of
-    them meet on any file system.
-    """
-    names = list(dict.fromkeys(names))
-    clashes = Counter(name.casefold() for name in (*names, *taken))
-    return {name: _safe_name(name, alone=clashes[name.casefold()] == 1) for name in names}
-
-
-def _safe_name(name: str, *, alone: bool) -> str:
-    if alone and _PLAIN.fullmatch(name) and not _RESERVED.fullmatch(name):
-        return name
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:48].strip("-")
-    # A plain name can't contain a tilde, so a name with a digest never equals one without.
-    return f"{stem}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-
-
-def relative(path: str, page: str) -> str:
-    """The link from `page` to `path`, both relative to the site's root."""
-    return _from_folder(path, page.rpartition("/")[0])
-
-
-@lru_cache(maxsize=4096)
-def _from_folder(path: str, folder: str) -> str:
-    # Pages of a folder share most of their links.
-    here, there = folder.split("/") if folder else [], path.split("/")
-    shared = 0
-    while shared < len(here) and shared < len(there) - 1 and here[shared] == there[shared]:
-        shared += 1
-    return "../" * (len(here) - shared) + "/".join(there[shared:])
-
-
 # -- the site's parts ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another page, by its name and its path."""
+
+    name: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -96,12 +62,13 @@ class Note:
 
 
 @dataclass(frozen=True)
-class RecipeView:
-    """A recipe as the site shows it: its name, its folder in a layer's folder, and what it does."""
+class RecipeView(Digested):
+    """A recipe as the site shows it: its name, its folder in a layer's folder, and its fields."""
 
     name: str
     slug: str
     recipe: Recipe
+    settings: Settings
 
     @property
     def description(self) -> str:
@@ -120,17 +87,13 @@ class RecipeView:
             return ""
         return "gif" if self.recipe.gif else "webp"
 
-    @cached_property
-    def settings(self) -> Settings:
-        """Its fields as text, those apart that are not as usual."""
-        return settings_of(self.recipe)
-
 
 @dataclass(frozen=True)
 class LayerView:
     """A layer of a model with pictures in the plan. `folder` is its address without `index.html`.
 
     `recipes` are those of its channels, `wholes` those of the layer as a whole; there may be only one kind.
+    `families` are those that any of its channels is in.
     """
 
     model: str
@@ -143,6 +106,7 @@ class LayerView:
     note: Note = Note()
     notes: tuple[tuple[int, Note], ...] = ()
     classes: tuple[str, ...] = ()
+    families: tuple[Link, ...] = ()
 
     @property
     def path(self) -> str:
@@ -155,13 +119,18 @@ class LayerView:
         return shape_text(self.layer.shape)
 
     @property
-    def face(self) -> RecipeView:
+    def main_recipe(self) -> RecipeView:
         """The recipe whose pictures stand for the layer on other pages."""
         return (*self.recipes, *self.wholes)[0]
 
     def channels_of(self, recipe: RecipeView) -> tuple[int, ...]:
         """The channels that a recipe may have pictures of; WHOLE stands for all together."""
         return (WHOLE,) if recipe.whole else self.channels
+
+    @property
+    def best(self) -> str:
+        """The thumbnails that stand for it on its model's page."""
+        return f"{self.folder}/best.webp"
 
     def sheet_count(self, recipe: RecipeView) -> int:
         """How many contact sheets a recipe has."""
@@ -171,6 +140,10 @@ class LayerView:
     def note_of(self) -> dict[int, Note]:
         """Notes by channel."""
         return dict(self.notes)
+
+    def pages(self) -> list[str]:
+        """Its page and its channels'."""
+        return [self.path, *map(self.page, self.channels)]
 
     def page(self, channel: int) -> str:
         """The page of a channel, or of the layer."""
@@ -203,19 +176,30 @@ def _picture_name(channel: int) -> str:
 
 
 @dataclass(frozen=True)
-class ModelView:
-    """A network of the config. `folder` is its address without `index.html`."""
+class ModelHead(Digested):
+    """A network of the config, as its layers' pages know it. `folder` is its address without `index.html`."""
 
     name: str
     folder: str
     anatomy: Anatomy
-    layers: tuple[LayerView, ...]
-    note: Note = Note()
 
     @property
     def path(self) -> str:
         """Its page."""
         return f"{self.folder}/index.html"
+
+
+@dataclass(frozen=True)
+class ModelView(ModelHead):
+    """A network with its layers."""
+
+    layers: tuple[LayerView, ...]
+    note: Note = Note()
+
+    @cached_property
+    def head(self) -> ModelHead:
+        """What its layers' pages know of it."""
+        return ModelHead(self.name, self.folder, self.anatomy)
 
     @property
     def collage(self) -> str:
@@ -252,15 +236,27 @@ class Family:
 
 
 @dataclass(frozen=True)
-class SiteView:
-    """The whole gallery."""
+class SiteHead:
+    """What the frame of every page tells of the gallery."""
 
     title: str
     description: str
     url: str
+    has_families: bool
+
+
+@dataclass(frozen=True)
+class SiteView(SiteHead):
+    """The whole gallery."""
+
     models: tuple[ModelView, ...]
     recipes: tuple[RecipeView, ...]
-    families: tuple[Family, ...] = ()
+    families: tuple[Family, ...]
+
+    @cached_property
+    def head(self) -> SiteHead:
+        """What its layers' pages know of it."""
+        return SiteHead(self.title, self.description, self.url, self.has_families)
 
     @cached_property
     def layers(self) -> tuple[LayerView, ...]:
@@ -273,12 +269,8 @@ class SiteView:
         for model in self.models:
             own.append(model.path)
             for layer in model.layers:
-                own += [layer.path, *map(layer.page, layer.channels)]
+                own += layer.pages()
         return own
-
-    def documents(self) -> set[str]:
-        """Every file that is rendered from a template."""
-        return {*self.pages(), COMPARE, NOT_FOUND, SEARCH_DATA, *([SITEMAP] if self.url else [])}
 
 
 def shape_text(shape: Iterable[int | None]) -> str:

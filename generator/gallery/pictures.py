@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from hashlib import sha256
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
@@ -26,11 +27,11 @@ from generator.gallery.output import write_if_changed
 from generator.gallery.pages import COLUMNS
 from generator.gallery.shapes import SMALL, grid, is_small
 
-PICTURE_VERSION = 2
-"""Raised when the same picture is encoded differently, so that galleries encode theirs again."""
 TILE = 128
+"""Side of a contact sheet's thumbnails, …"""
+BEST_TILE = 96
+"""… and of those that stand for a layer on its model's page, where they are never shown larger."""
 GUTTER = 2
-PITCH = TILE + 2 * GUTTER
 QUALITY = 82
 SHEET_QUALITY = 74
 EFFORT = 0
@@ -44,84 +45,88 @@ Tiles = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Strip:
-    """What one contact sheet is made from, with plain paths, so that another process can make it.
+class Encoding:
+    """A contact sheet to encode, with large pictures of it; plain paths, so that another process can do it.
 
-    `pictures` are (lossless file or None, place of the large picture or None if that is current); each of
-    them is composed of so many `together`.
+    `pictures` are (lossless file or None, place of the large picture or None if that is not wanted); each
+    file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side.
     """
 
     sheet: Path
     pictures: tuple[tuple[Path | None, Path | None], ...]
-    together: int = 1
+    count: int = 1
+    tile: int = TILE
 
 
 @dataclass(frozen=True)
-class Made:
-    """What became of a strip: whether its sheet changed, which large pictures did, which can't be read.
+class Encoded:
+    """What became of an encoding: whether its sheet changed, and which large pictures did.
 
-    `tiny` are its thumbnails once more, (n, TINY, TINY, 3), to compare them by.
+    `digests` are the SHA-256 of the lossless files as they were read, empty where there was no picture in
+    one; `tiny` the thumbnails once more, (n, TINY, TINY, 3), to compare them by.
     """
 
-    strip: Strip
+    encoding: Encoding
     changed: bool
     written: frozenset[Path]
-    unreadable: tuple[Path, ...]
+    digests: tuple[str, ...]
     tiny: Tiles
 
 
-def make_strips(strips: Sequence[Strip]) -> Generator[Made]:
-    """Encode and write strips, on all cores when there are many; in the order given."""
-    if len(strips) < SHEETS_WORTH_PROCESSES:
-        yield from map(make_strip, strips)
+def encode_all(encodings: Sequence[Encoding]) -> Generator[Encoded]:
+    """Encode and write sheets and pictures, on all cores when there are many; in the order given."""
+    if len(encodings) < SHEETS_WORTH_PROCESSES:
+        yield from map(encode, encodings)
         return
     done = 0
     try:
         # A fork of a process that runs TensorFlow may hang; a fresh one imports only this module.
         with ProcessPoolExecutor(min(cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-            for made in pool.map(make_strip, strips, chunksize=2):
-                yield made
+            for encoded in pool.map(encode, encodings, chunksize=2):
+                yield encoded
                 done += 1
     except BrokenProcessPool:
         # A worker was killed, or can't start because the main script has no guard: then without workers.
-        yield from map(make_strip, strips[done:])
+        yield from map(encode, encodings[done:])
 
 
-def make_strip(strip: Strip) -> Made:
-    """Encode and write one contact sheet and the large pictures on it that are not current."""
+def encode(encoding: Encoding) -> Encoded:
+    """Encode and write one contact sheet and its large pictures."""
     written: set[Path] = set()
-    unreadable: list[Path] = []
+    digests: list[str] = []
     tiles: list[Image.Image | None] = []
-    for source, place in strip.pictures:
-        picture = _open(source, unreadable)
-        tiles.append(_thumbnail(picture, strip.together, TILE) if picture else None)
-        if picture and place and write_if_changed(place, _large(picture, strip.together)):
+    for source, place in encoding.pictures:
+        picture, digest = _open(source)
+        digests.append(digest)
+        tiles.append(_thumbnail(picture, encoding.count, encoding.tile) if picture else None)
+        if picture and place and write_if_changed(place, _large(picture, encoding.count)):
             written.add(place)
-    changed = write_if_changed(strip.sheet, webp(_sheet(tiles), SHEET_QUALITY))
-    return Made(strip, changed, frozenset(written), tuple(unreadable), _tiny(tiles))
+    sheet = webp(_sheet(tiles, encoding.tile), SHEET_QUALITY)
+    changed = write_if_changed(encoding.sheet, sheet)
+    return Encoded(encoding, changed, frozenset(written), tuple(digests), _tiny(tiles))
 
 
-def tiny_tiles(strip: Strip) -> Tiles:
-    """The thumbnails by which a strip's pictures are compared, as making it gives them."""
-    opened = (_open(source, []) for source, _ in strip.pictures)
-    return _tiny([_thumbnail(picture, strip.together, TILE) if picture else None for picture in opened])
+def tiny_tiles(encoding: Encoding) -> Tiles:
+    """The thumbnails by which pictures are compared, as encoding them gives them."""
+    opened = (_open(source)[0] for source, _ in encoding.pictures)
+    return _tiny([_thumbnail(picture, encoding.count, TILE) if picture else None for picture in opened])
 
 
-def _open(path: Path | None, unreadable: list[Path]) -> Image.Image | None:
-    """A picture as RGB, or RGBA where parts of it are transparent."""
+def _open(path: Path | None) -> tuple[Image.Image | None, str]:
+    """A picture as RGB, or RGBA where parts of it are transparent, and its file's SHA-256."""
     if path is None:
-        return None
+        return None, ""
     try:
-        with Image.open(path) as image:
-            return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    except (OSError, ValueError):
-        unreadable.append(path)
-        return None
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("RGBA" if image.has_transparency_data else "RGB"), sha256(data).hexdigest()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None, ""
 
 
-def _large(picture: Image.Image, together: int) -> bytes:
+def _large(picture: Image.Image, count: int) -> bytes:
     """A picture as its page shows it: a small one exactly, for it is enlarged pixel by pixel."""
-    return webp(picture, None if is_small(*picture.size, together) else QUALITY)
+    return webp(picture, None if is_small(*picture.size, count) else QUALITY)
 
 
 def webp(image: Image.Image, quality: int | None) -> bytes:
@@ -134,9 +139,9 @@ def webp(image: Image.Image, quality: int | None) -> bytes:
 # -- contact sheets --------------------------------------------------------------------------------
 
 
-def _thumbnail(image: Image.Image, together: int, side: int) -> Image.Image:
-    """The middle square of a picture, or of the first of several together, as RGB."""
-    columns, rows = grid(together)
+def _thumbnail(image: Image.Image, count: int, side: int) -> Image.Image:
+    """The middle square of a picture, or of the first of several in one file, as RGB."""
+    columns, rows = grid(count)
     width, height = image.width // columns, image.height // rows
     square = min(width, height)
     left, top = (width - square) // 2, (height - square) // 2
@@ -150,19 +155,19 @@ def _on_grey(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, image).convert("RGB")
 
 
-def _sheet(tiles: Sequence[Image.Image | None]) -> Image.Image:
-    rows = -(-len(tiles) // COLUMNS)
-    sheet = np.full((rows, PITCH, COLUMNS, PITCH, 3), GREY, np.uint8)
+def _sheet(tiles: Sequence[Image.Image | None], side: int) -> Image.Image:
+    rows, pitch = -(-len(tiles) // COLUMNS), side + 2 * GUTTER
+    sheet = np.full((rows, pitch, COLUMNS, pitch, 3), GREY, np.uint8)
     for place, tile in enumerate(tiles):
         if tile is not None:
             row, column = divmod(place, COLUMNS)
             _put(sheet[row, :, column], np.asarray(tile))
-    return Image.fromarray(sheet.reshape(rows * PITCH, COLUMNS * PITCH, 3))
+    return Image.fromarray(sheet.reshape(rows * pitch, COLUMNS * pitch, 3))
 
 
 def _put(cell: Tiles, tile: Tiles) -> None:
-    """A thumbnail into its cell (PITCH, PITCH, 3), its border repeated all around."""
-    end = GUTTER + TILE
+    """A thumbnail into the middle of its cell, its border repeated all around."""
+    end = GUTTER + len(tile)
     cell[GUTTER:end, GUTTER:end] = tile
     cell[GUTTER:end, :GUTTER] = tile[:, :1]
     cell[GUTTER:end, end:] = tile[:, -1:]
@@ -174,31 +179,29 @@ def _tiny(tiles: Sequence[Image.Image | None]) -> Tiles:
     tiny = np.zeros((len(tiles), TINY, TINY, 3), np.uint8)
     for place, tile in enumerate(tiles):
         if tile is not None:
-            tiny[place] = np.asarray(tile.reduce(TILE // TINY))
+            tiny[place] = np.asarray(tile.reduce(tile.width // TINY))
     return tiny
 
 
 # -- collages --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Source:
-    """A lossless picture, or so many of them `together` in one file."""
+def collage(
+    files: Sequence[tuple[Path, int]], columns: int, rows: int, side: int
+) -> tuple[Image.Image, list[str]] | None:
+    """Lossless files, each composed of so many pictures, in a grid of thumbnails, and the files' SHA-256.
 
-    path: Path
-    together: int = 1
-
-
-def collage(sources: Sequence[Source], columns: int, rows: int, side: int) -> Image.Image | None:
-    """Pictures in a grid, as many as there are places; None when there are none at all."""
-    opened = [(image, one.together) for one in sources if (image := _open(one.path, []))]
-    if not opened:
+    What can't be read is left out; None when that leaves nothing.
+    """
+    opened = [(*_open(path), count) for path, count in files]
+    there = [(image, count) for image, _, count in opened if image]
+    if not there:
         return None
     board = Image.new("RGB", (columns * side, rows * side), (GREY, GREY, GREY))
     for place in range(columns * rows):
-        thumb = _thumbnail(*opened[place % len(opened)], side)
+        thumb = _thumbnail(*there[place % len(there)], side)
         board.paste(thumb, (place % columns * side, place // columns * side))
-    return board
+    return board, [digest for _, digest, _ in opened]
 
 
 def jpeg(image: Image.Image) -> bytes:

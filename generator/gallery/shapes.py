@@ -14,21 +14,21 @@ SMALL_SHOWN = 400
 """Small pictures grow by a whole factor, up to this many CSS pixels."""
 
 
-def grid(together: int) -> tuple[int, int]:
+def grid(count: int) -> tuple[int, int]:
     """Columns and rows in which the renderer puts pictures that belong together, row after row."""
-    columns = math.ceil(math.sqrt(together))
-    return columns, math.ceil(together / columns)
+    columns = math.ceil(math.sqrt(count))
+    return columns, math.ceil(count / columns)
 
 
-def is_small(width: int, height: int, together: int = 1) -> bool:
-    """Whether a picture (or, of several together, each of them) is to be shown pixel by pixel."""
-    columns, rows = grid(together)
+def is_small(width: int, height: int, count: int = 1) -> bool:
+    """Whether a picture (or, of several in one, each of them) is to be shown pixel by pixel."""
+    columns, rows = grid(count)
     return min(width // columns, height // rows) < SMALL
 
 
-def shown_width(width: int, height: int, together: int = 1) -> int:
+def shown_width(width: int, height: int, count: int = 1) -> int:
     """The width at which a page shows a picture of `width` x `height` pixels, in CSS pixels."""
     longer = max(width, height, 1)
-    if is_small(width, height, together):
+    if is_small(width, height, count):
         return width * max(1, SMALL_SHOWN // longer)
     return round(width * min(ENLARGED, LARGEST / longer))

@@ -1,95 +1,187 @@
-"""Which contact sheets, large pictures and animations a layer gets, and what each of them is made from."""
+"""A layer's picture files: contact sheets, large pictures, animations, and what each is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from generator.cache.entries import Cache, Stamp
-from generator.gallery.gather import Keys, animation_file, source_of
+from generator.cache.entries import Record, Stamp
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
-from generator.gallery.pictures import PICTURE_VERSION, Strip
+from generator.gallery.pictures import Encoded, Encoding, Tiles
+from generator.gallery.provenance import made_from
+from generator.gallery.sections import Build
+from generator.gallery.snapshot import Snapshot
+
+
+class Entry(NamedTuple):
+    """A picture of the plan, by recipe's name and channel: its key, and what the cache has of it."""
+
+    recipe: str
+    channel: int
+    key: str
+    stamp: Stamp | None
+    moving: bool
+
+    @property
+    def there(self) -> bool:
+        """Whether the cache has a finished picture."""
+        return self.stamp is not None and not self.stamp.failed
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A large picture to be: its key, place and source. One that there is not has an empty source.
+    """A large picture to be: its entry, its place, what it is made from, and its animation's place if any."""
 
-    `animation` is the cache's file of its making and the place of that, where there is one.
-    """
-
-    key: str
+    entry: Entry
     path: str
     source: str
-    animation: tuple[Path, str] | None = None
-
-    def files(self) -> Iterator[tuple[str, str]]:
-        """Its files, each with what it is made from."""
-        if self.source:
-            yield self.path, self.source
-        if self.animation:
-            yield self.animation[1], self.source
+    animation: str = ""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet to be: its path, what it is made from, the pictures on it, and which one it is."""
+    """A contact sheet to be, with the pictures on it: None where there is none."""
 
     path: str
     source: str
-    pictures: tuple[Picture, ...]
     recipe: RecipeView
     number: int
+    pictures: tuple[Picture | None, ...]
+
+    @property
+    def drawn(self) -> Iterator[Picture]:
+        """The pictures that there are."""
+        return (picture for picture in self.pictures if picture)
 
     def files(self) -> Iterator[tuple[str, str]]:
         """The sheet and the files of the pictures on it, each with what it is made from."""
         yield self.path, self.source
+        for picture in self.drawn:
+            yield picture.path, picture.source
+            if picture.animation:
+                yield picture.animation, picture.source
+
+    def is_current(self, output: Output) -> bool:
+        """Whether all its files are there, made from the same."""
+        return all(output.is_current(*file) for file in self.files())
+
+    def encoding(self, snapshot: Snapshot, output: Output) -> Encoding:
+        """What there is to encode: the sheet, and those large pictures that are not current."""
+        pictures: list[tuple[Path | None, Path | None]] = []
         for picture in self.pictures:
-            yield from picture.files()
-
-    def strip(self, cache: Cache, output: Output) -> Strip:
-        """What there is to encode for it: the sheet, and those large pictures that are not current."""
-        pictures = []
-        for one in self.pictures:
-            lossless = cache.picture_path(one.key) if one.source else None
-            current = output.is_current(one.path, one.source)
-            pictures.append((lossless, None if current else output.folder / one.path))
-        return Strip(output.folder / self.path, tuple(pictures), self.recipe.recipe.pictures)
+            if picture is None:
+                pictures.append((None, None))
+                continue
+            current = output.is_current(picture.path, picture.source)
+            place = None if current else output.folder / picture.path
+            pictures.append((snapshot.picture_path(picture.entry.key), place))
+        return Encoding(output.folder / self.path, tuple(pictures), self.recipe.recipe.pictures)
 
 
-def sheets_of(layer: LayerView, keys: Keys, stamps: Mapping[str, Stamp], cache: Cache) -> list[Sheet]:
+def sheets_of(layer: LayerView, entries: Sequence[Entry]) -> tuple[Sheet, ...]:
     """All sheets of a layer that have a picture."""
+    there = {(entry.recipe, entry.channel): entry for entry in entries if entry.there}
     planned = (
-        _sheet(layer, recipe, number, keys, stamps, cache)
+        _sheet(layer, recipe, number, there)
         for recipe in (*layer.recipes, *layer.wholes)
         for number in range(layer.sheet_count(recipe))
     )
-    return [sheet for sheet in planned if any(picture.source for picture in sheet.pictures)]
+    return tuple(sheet for sheet in planned if any(sheet.pictures))
 
 
-def _sheet(
-    layer: LayerView,
-    recipe: RecipeView,
-    number: int,
-    keys: Keys,
-    stamps: Mapping[str, Stamp],
-    cache: Cache,
-) -> Sheet:
+def _sheet(layer: LayerView, recipe: RecipeView, number: int, there: dict[tuple[str, int], Entry]) -> Sheet:
     channels = layer.channels_of(recipe)[number * PER_SHEET : (number + 1) * PER_SHEET]
-    pictures = []
-    for channel in channels:
-        key = keys.get((recipe.name, channel), "")
-        source = _picture_source(key, stamps.get(key))
-        file = animation_file(recipe, key, cache) if source else None
-        animation = (file, layer.animation(recipe, channel)) if file else None
-        pictures.append(Picture(key, layer.picture(recipe, channel), source, animation))
-    sources = source_of(PICTURE_VERSION, [picture.source for picture in pictures])
-    return Sheet(layer.sheet(recipe, number), sources, tuple(pictures), recipe, number)
+    entries = [there.get((recipe.name, channel)) for channel in channels]
+    pictures = tuple(_picture(layer, recipe, entry) if entry else None for entry in entries)
+    source = made_from(recipe.recipe.pictures, [picture and picture.source for picture in pictures])
+    return Sheet(layer.sheet(recipe, number), source, recipe, number, pictures)
 
 
-def _picture_source(key: str, stamp: Stamp | None) -> str:
-    return (
-        "" if stamp is None or stamp.failed else f"{PICTURE_VERSION} {key[:16]} {stamp.written} {stamp.size}"
-    )
+def _picture(layer: LayerView, recipe: RecipeView, entry: Entry) -> Picture:
+    animation = layer.animation(recipe, entry.channel) if entry.moving else ""
+    source = made_from(entry.key, entry.stamp, recipe.recipe.pictures)
+    return Picture(entry, layer.picture(recipe, entry.channel), source, animation)
+
+
+# -- writing them ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Drawn:
+    """What a layer has in the output: the records of its pictures and its animations, both by path.
+
+    `tiny` are thumbnails to compare pictures by, for sheets that were encoded; `complete` says that
+    everything planned is there.
+    """
+
+    records: dict[str, Record] = field(default_factory=dict)
+    animations: set[str] = field(default_factory=set)
+    tiny: dict[str, Tiles] = field(default_factory=dict)
+    complete: bool = True
+
+
+def write_sheets(sheets: Sequence[Sheet], build: Build) -> Drawn:
+    """Write or keep sheets and the pictures on them; takes its share of what `build` encodes."""
+    drawn = Drawn()
+    for sheet in sheets:
+        if sheet.is_current(build.output):
+            _keep(sheet, build, drawn)
+        else:
+            _write(sheet, next(build.encoded), build, drawn)
+    return drawn
+
+
+def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
+    for path, _ in sheet.files():
+        build.output.keep(path)
+    for picture in sheet.drawn:
+        record = build.snapshot.record(picture.entry.key)
+        if record is None:
+            drawn.complete = False
+            continue
+        drawn.records[picture.path] = record
+        if picture.animation:
+            drawn.animations.add(picture.animation)
+
+
+def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
+    drawn.tiny[sheet.path] = encoded.tiny
+    whole = True
+    for picture, digest, (_, place) in zip(
+        sheet.pictures, encoded.digests, encoded.encoding.pictures, strict=True
+    ):
+        if picture is None:
+            continue
+        # Read before the record, as the picture was: the record tells whether they belong together.
+        animation = _animation(picture, build.snapshot)
+        record = build.snapshot.record(picture.entry.key)
+        if record is None or record.picture_sha256 != digest:
+            build.note_broken(picture.entry.key)
+            whole = False
+            continue
+        drawn.records[picture.path] = record
+        if place is None:
+            build.output.keep(picture.path)
+        else:
+            build.output.wrote(picture.path, picture.source, place in encoded.written)
+        if animation:
+            build.output.write(picture.animation, animation, picture.source)
+            drawn.animations.add(picture.animation)
+        elif picture.animation:
+            whole = False
+    build.output.wrote(sheet.path, sheet.source if whole else "", encoded.changed)
+    drawn.complete &= whole
+
+
+def _animation(picture: Picture, snapshot: Snapshot) -> bytes:
+    """The animation of a picture's making; nothing where there is none, or no longer."""
+    if not picture.animation:
+        return b""
+    kind = picture.animation.rpartition(".")[2]
+    try:
+        return snapshot.animation_path(picture.entry.key, kind).read_bytes()
+    except OSError:
+        return b""

@@ -17,6 +17,7 @@ from jinja2 import (
     FileSystemLoader,
     PrefixLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateSyntaxError,
 )
@@ -26,7 +27,8 @@ from generator import __version__
 from generator.errors import UserError
 from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
-from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, relative, shape_text
+from generator.gallery.names import relative
+from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, shape_text
 from generator.resources import templates_folder
 
 
@@ -48,10 +50,17 @@ class Templates:
 
     def part(self, template: str, path: str, **data: Any) -> Markup:
         """As `page`, for what other templates include."""
+        found = self._template(template)
         try:
-            return Markup(self._environment.get_template(template).render(page=path, **data))
+            return Markup(found.render(page=path, **data))
         except TemplateError as error:
             raise UserError(f"{_place(error, template)}: {error.message}") from error
+
+    def _template(self, name: str) -> Template:
+        try:
+            return self._environment.get_template(name)
+        except TemplateError as error:
+            raise UserError(f"{_place(error, name)}: {error.message}") from error
 
     def static(self) -> Iterator[tuple[str, bytes]]:
         """Static files as (path in the site, content)."""
@@ -62,10 +71,23 @@ class Templates:
                     files[f"{STATIC}/{file.relative_to(folder / STATIC).as_posix()}"] = file
         yield from ((path, file.read_bytes()) for path, file in files.items())
 
+    @property
+    def style(self) -> Markup:
+        """The style sheet, to stand in a page: as it is, but for what would end its element."""
+        data = next(data for path, data in self.static() if path == f"{STATIC}/microscope.css")
+        return Markup(data.decode(errors="replace").replace("</", "<\\/"))
+
+    def check(self) -> None:
+        """Raises UserError when one of a user's own templates can't be read."""
+        for folder in self._folders[:-1]:
+            for file in sorted((*folder.rglob("*.html"), *folder.rglob("*.svg"), *folder.glob("*.js"))):
+                if STATIC not in file.relative_to(folder).parts:
+                    self._template(file.relative_to(folder).as_posix())
+
     @cached_property
     def digest(self) -> str:
-        """Changes when any template or static file does, or what we put into them."""
-        digest = hashlib.sha256(f"{__version__} {_GLOBALS}".encode())
+        """Changes when any template or static file does."""
+        digest = hashlib.sha256()
         for folder in self._folders:
             for file in sorted(path for path in folder.rglob("*") if path.is_file()):
                 digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
@@ -85,7 +107,7 @@ _GLOBALS = {
     "columns": COLUMNS,
     "per_sheet": PER_SHEET,
     "tile": pictures.TILE,
-    "pitch": pictures.PITCH,
+    "best_tile": pictures.BEST_TILE,
     "gutter": pictures.GUTTER,
     "box_thumb": diagram.THUMB,
     "box_thumbs": diagram.THUMBS,

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from generator.cache.entries import Cache
-from generator.gallery.pages import safe_names
+from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
 from tests.synthetic import rich_plan, varied_plan
 

@@ -14,8 +14,8 @@ from PIL import Image, ImageSequence
 from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import WHOLE, Recipe
-from generator.gallery.pages import safe_names
-from generator.gallery.pictures import GREY, GUTTER, PITCH, TILE, Strip, make_strips
+from generator.gallery.names import safe_names
+from generator.gallery.pictures import GREY, GUTTER, TILE, Encoding, encode
 from generator.gallery.settings import settings_of
 from generator.gallery.shapes import grid, is_small, shown_width
 from generator.gallery.site import SiteReport
@@ -54,7 +54,7 @@ def test_a_layer_page_shows_the_layer_as_a_whole(varied: SiteReport) -> None:
     assert "This picture could not be rendered" in page  # sketch
     assert "Not rendered yet" in page  # blend
     assert "Mean square of the layer" in page
-    assert "1 failed" in page and "1 not rendered yet" in page
+    assert "1 picture failed" in page and "1 picture not rendered yet" in page
     with Image.open(varied.output / STEM / "photo" / "layer.webp") as image:
         assert image.size == (300, 200)
 
@@ -158,13 +158,12 @@ def test_animations_are_played_on_demand_and_linked_without_a_script(varied: Sit
 # -- shapes ----------------------------------------------------------------------------------------
 
 
-def thumbnail(folder: Path, picture: np.ndarray, together: int = 1) -> np.ndarray:
+def thumbnail(folder: Path, picture: np.ndarray, count: int = 1) -> np.ndarray:
     """What a sheet shows of a picture, (112, 112, 3), without its border, where lossy files ring."""
     (folder / "a.png").write_bytes(png(picture))
-    strip = Strip(folder / "sheet.webp", ((folder / "a.png", folder / "a.webp"),), together)
-    list(make_strips([strip]))
+    encode(Encoding(folder / "sheet.webp", ((folder / "a.png", folder / "a.webp"),), count))
     with Image.open(folder / "sheet.webp") as sheet:
-        assert sheet.size == (8 * PITCH, PITCH)
+        assert sheet.size == (8 * (TILE + 2 * GUTTER), TILE + 2 * GUTTER)
         return np.asarray(sheet.convert("RGB"), int)[GUTTER + 8 :, GUTTER + 8 :][: TILE - 16, : TILE - 16]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from generator.gallery.curve import HEIGHT, WIDTH, curve
 from generator.gallery.diagram import Diagram, draw, shorten
 from generator.gallery.gather import gather
 from generator.gallery.likeness import likeness_order
+from generator.gallery.names import relative, safe_names
 from generator.gallery.notes import read_notes
-from generator.gallery.pages import Note, relative, safe_names
-from generator.gallery.pictures import PITCH, Strip, make_strips, tiny_tiles
+from generator.gallery.pages import Note
+from generator.gallery.pictures import GUTTER, TILE, Encoding, encode_all, tiny_tiles
 from generator.gallery.templating import count, number, script
 from generator.models.anatomy import Anatomy
 from tests.conftest import ROOT
@@ -238,22 +240,24 @@ def test_sheets_hold_their_thumbnails_in_order(tmp_path: Path) -> None:
         sources.append(tmp_path / f"{place}.png")
         sources[-1].write_bytes(png(np.full((48, 48, 3), place * 20, np.uint8)))
     pictures = tuple((source, tmp_path / f"{source.stem}.webp") for source in sources)
-    (made,) = make_strips([Strip(tmp_path / "sheet.webp", (*pictures, (None, None)))])
-    assert made.changed and len(made.written) == 10 and made.unreadable == ()
+    (made,) = encode_all([Encoding(tmp_path / "sheet.webp", (*pictures, (None, None)))])
+    assert made.changed and len(made.written) == 10
+    assert made.digests == (*(sha256(path.read_bytes()).hexdigest() for path in sources), "")
     with Image.open(tmp_path / "sheet.webp") as sheet:
-        assert sheet.size == (8 * PITCH, 2 * PITCH)
+        assert sheet.size == (8 * (TILE + 2 * GUTTER), 2 * (TILE + 2 * GUTTER))
     assert np.allclose(made.tiny[:10].mean(axis=(1, 2, 3)), np.arange(10) * 20)
-    assert np.array_equal(tiny_tiles(made.strip), made.tiny)
+    assert np.array_equal(tiny_tiles(made.encoding), made.tiny)
 
 
 def test_many_sheets_in_several_processes_are_the_same_as_in_one(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
-    strips = [
-        Strip(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),)) for n in range(7)
+    encodings = [
+        Encoding(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),))
+        for n in range(7)
     ]
-    assert [made.strip for made in make_strips(strips)] == strips
+    assert [made.encoding for made in encode_all(encodings)] == encodings
     assert len({(tmp_path / f"sheet-{n}.webp").read_bytes() for n in range(7)}) == 1
-    assert not any(made.changed or made.written for made in make_strips(strips[:3]))
+    assert not any(made.changed or made.written for made in encode_all(encodings[:3]))
 
 
 def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
@@ -261,9 +265,9 @@ def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
     (tmp_path / "script.py").write_text(
         "from pathlib import Path\n"
-        "from generator.gallery.pictures import Strip, make_strips\n"
-        "strips = [Strip(Path(f'{n}.webp'), ((Path('a.png'), None),)) for n in range(8)]\n"
-        "print(len(list(make_strips(strips))))\n"
+        "from generator.gallery.pictures import Encoding, encode_all\n"
+        "encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),)) for n in range(8)]\n"
+        "print(len(list(encode_all(encodings))))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
