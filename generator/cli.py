@@ -42,7 +42,7 @@ def main() -> None:
 
 # -- options that several commands share -----------------------------------------------------------
 
-ConfigPath = click.Path(path_type=Path, dir_okay=False)
+ConfigPath = click.Path(path_type=Path)
 config_argument = click.argument("config", type=ConfigPath, default=Path("config.yaml"))
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's messages.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
@@ -141,10 +141,12 @@ def plan(config: Path, debug: bool) -> None:
 
 @main.command()
 @click.argument("model")
-@click.option("--config", type=ConfigPath, default=Path("config.yaml"), help="Where MODEL may be named.")
+@click.option(
+    "--config", type=ConfigPath, default=None, help="Where MODEL may be named. Default: config.yaml."
+)
 @click.option("--weights", help="imagenet, none or a file. Default: as the config says, else none.")
 @debug_option
-def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
+def layers(model: str, config: Path | None, weights: str | None, debug: bool) -> None:
     """List a network's layers: names, shapes and channel counts.
 
     MODEL is a name in the config, a built-in, a keras.applications name, a saved model's file or a
@@ -155,7 +157,7 @@ def layers(model: str, config: Path, weights: str | None, debug: bool) -> None:
     from generator.models.zoo import open_model
 
     settings = model_settings(model, config, weights)
-    sys.path.insert(0, str(config.resolve().parent))
+    sys.path.insert(0, str((config or Path("config.yaml")).resolve().parent))
     for line in layer_table(open_model(model, settings).anatomy.layers):
         click.echo(line)
 
@@ -184,7 +186,7 @@ def recipes(name: str | None, config: Path | None, debug: bool) -> None:
     from generator.console.session import known_recipes
     from generator.console.wording import in_full, overview
 
-    known = known_recipes(config)
+    known = known_recipes(config, name)
     for line in in_full(name, known) if name else overview(known):
         click.echo(line)
 

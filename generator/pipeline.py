@@ -15,9 +15,8 @@ from filelock import FileLock, Timeout
 
 from generator.cache.entries import Cache, Failure, Record
 from generator.config.problems import Problem
-from generator.config.reading import read_config
+from generator.config.reading import ConfigFile, read_config
 from generator.config.recipes import Recipe
-from generator.config.schema import Config
 from generator.engines.tasks import Engine, Picture, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
@@ -41,29 +40,42 @@ def load_plan(path: Path, say: Callable[[str], None] = lambda text: None) -> Pla
     file = read_config(path)
     # Factories are looked up beside the config first, as the files it names are.
     sys.path.insert(0, str(path.resolve().parent))
-    if file.config is None:
-        file.check()
-    assert file.config is not None
-    anatomies, problems = _anatomies(file.config, say)
+    anatomies, problems = _anatomies(file, say)
     problems += layer_problems(file.config, anatomies)
     return make_plan(file.check(problems), anatomies)
 
 
-def _anatomies(config: Config, say: Callable[[str], None]) -> tuple[dict[str, Anatomy], list[Problem]]:
-    cache = Cache(config.cache)
+def _anatomies(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, Anatomy], list[Problem]]:
+    """The networks of a config file, and why some can't be opened."""
+    cache = Cache(file.config.cache)
     anatomies: dict[str, Anatomy] = {}
     problems: list[Problem] = []
-    for name, model in config.models.items():
+    for name, model in file.config.models.items():
+        if file.is_wrong("models", name, "source"):
+            continue
+        if file.is_wrong("models", name, "weights"):
+            # Layers can be looked at without them, and nothing is rendered before they are right.
+            model = model.model_copy(update={"weights": "none"})
         try:
             known = known_anatomy(name, model, cache)
             if known is None:
                 say(f"Opening {name} ...")
                 known = open_model(name, model).anatomy
-                remember(name, model, known, cache)
+                if not file.problems:
+                    remember(name, model, known, cache)
             anatomies[name] = known
         except ModelError as error:
-            problems.append(Problem(("models", name), error.message))
+            if not _explained(name, file):
+                problems.append(Problem(("models", name), error.message))
     return anatomies, problems
+
+
+def _explained(name: str, file: ConfigFile) -> bool:
+    """Whether a model can't be opened because a setting that says how is wrong, or misspelt."""
+    said = {
+        p.location[2] for p in file.problems if p.location[:2] == ("models", name) and len(p.location) > 2
+    }
+    return not said <= {"layers", "channels", "recipes", "preprocessing", "classes"}
 
 
 # -- running it ------------------------------------------------------------------------------------

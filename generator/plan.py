@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -98,7 +98,7 @@ def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
     recipes: dict[str, Recipe] = {}
     for name, model in config.models.items():
         for selection, layer in _selected(model, anatomies[name]):
-            for recipe_name in selection.recipes or model.recipes:
+            for recipe_name in _recipes(selection, model):
                 recipe = recipes.setdefault(recipe_name, config.recipe(recipe_name))
                 for channel in _wanted(recipe, _channels(selection, model), layer):
                     key = job_key(anatomies[name].fingerprint, layer.name, channel, recipe)
@@ -130,6 +130,10 @@ def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> list[int]:
 
 def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:
     return selection.channels if selection.channels is not None else model.channels
+
+
+def _recipes(selection: LayerConfig, model: ModelConfig) -> Sequence[str]:
+    return selection.recipes if selection.recipes is not None else model.recipes
 
 
 def _selected(model: ModelConfig, anatomy: Anatomy) -> Iterator[tuple[LayerConfig, Layer]]:
@@ -164,7 +168,7 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             for layer in layers:
                 for text in _channels(selection, config.models[name]).beyond(layer.channels):
                     yield Problem(place, _no_channel(text, layer))
-                for recipe_name in selection.recipes or config.models[name].recipes:
+                for recipe_name in _recipes(selection, config.models[name]):
                     yield from _recipe_beyond(recipe_name, config, layer)
 
 

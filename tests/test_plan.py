@@ -216,7 +216,6 @@ def test_problems_of_layers_and_channels_are_all_found(tmp_path: Path) -> None:
         "      - {name: 'block*_conv', channels: [0, 5-7]}\n"
     )
     file = read_config(path)
-    assert file.config is not None
     found = [(p.location[2:], p.message) for p in layer_problems(file.config, {"net": NET})]
     assert found == [
         (("layers", 0), "no layer 'blok1_conv' in net; the nearest are block1_conv, block2_conv, block1_act"),

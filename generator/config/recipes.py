@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from generator.config.base import Settings
 
 Objective = Literal[
     "channel",
@@ -71,10 +73,8 @@ class ConflictError(ValueError):
         self.conflicts = conflicts
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """How to make a picture. Field by field: what it is, its unit and its range."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: Annotated[str, Field(exclude=True)] = ""
     """One sentence for the gallery; not part of the key."""

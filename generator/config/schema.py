@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from generator.config.base import Settings
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 
@@ -68,20 +69,14 @@ def _range_text(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-class Settings(BaseModel):
-    """What all parts of the config share: unknown keys are errors, values don't change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
 class Preprocessing(Settings):
     """How a model wants its input: pixels in [0, 1] are mapped to `range`, then (x - mean) / std."""
 
     range: tuple[float, float] = (0.0, 1.0)
     """What 0 (black) and 1 (white) become."""
-    mean: list[float] | float = 0.0
+    mean: float | list[float] = 0.0
     """Subtracted after scaling to the range; one number or one a colour."""
-    std: list[float] | float = 1.0
+    std: float | list[float] = 1.0
     """Divided by, after that; one number or one a colour."""
     bgr: bool = False
     """Whether colours come in the order blue, green, red (before mean and std are applied)."""
@@ -141,17 +136,22 @@ class ModelConfig(Settings):
     """What to render: names, globs, `conv` or `all`, each perhaps with channels and recipes of its own."""
     channels: ChannelsField = Channels()
     """Which channels of each layer, unless the layer says otherwise: `all`, `0-15`, `[0-15, 40]`."""
-    recipes: RecipeNames = ["channel"]
+    recipes: RecipeNames = Field(default=["channel"])
     """Which recipes, unless the layer says otherwise."""
 
 
 class RecipeConfig(Settings):
     """A recipe of the user's: a base and the fields it changes."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     base: str = ""
     """The built-in recipe it starts from; default: the built-in of the same name, else `channel`."""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that differ from the base, as they stand in the file."""
+        return dict(self.model_extra or {})
 
 
 class Config(Settings):
@@ -181,22 +181,25 @@ class Config(Settings):
     """Pictures handed to a worker together; default: what suits their size. Never changes them."""
     memory: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the free memory that pictures under way may take; batches are cut down to it."""
-    recipes: dict[str, RecipeConfig] = {}
+    recipes: dict[str, RecipeConfig] = Field(default={})
     """Recipes of your own, or changes to the built-in ones."""
-    models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
+    models: dict[str, ModelConfig]
     """The networks, by the name that the site gives them."""
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name with every default filled in; KeyError if there is none."""
+        return Recipe.model_validate(self.recipe_fields(name))
+
+    def recipe_fields(self, name: str) -> dict[str, Any]:
+        """The fields of the recipe of that name before they are checked; KeyError if there is none."""
         own = self.recipes.get(name)
         if own is None and name not in BUILT_IN:
             raise KeyError(name)
         base = BUILT_IN[(own.base if own else "") or (name if name in BUILT_IN else "channel")]
         shared = {f: getattr(self, f) for f in ("size", "steps", "seed") if f not in base.model_fields_set}
         shared = {f: v for f, v in shared.items() if v is not None}
-        changes = dict(own.model_extra or {}) if own else {}
         fields = {**base.model_dump(), "description": base.description}
-        return Recipe.model_validate({**fields, **shared, **changes})
+        return {**fields, **shared, **(own.changes if own else {})}
 
     def recipe_names(self) -> list[str]:
         """Names that models and layers may use."""

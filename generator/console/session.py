@@ -29,6 +29,8 @@ from generator.timings import Timings
 BYTES_PER_PIXEL = 3.6
 """What a lossless picture takes at most, its record included."""
 
+DEFAULT_CONFIG = Path("config.yaml")
+
 UNKNOWN_TIME = "time unknown until a first picture is made"
 
 
@@ -81,7 +83,7 @@ def _summary(outcome: Outcome, path: Path) -> str:
 
 
 def _resume(path: Path) -> str:
-    command = "build-site" if path == Path("config.yaml") else f"build-site {path}"
+    command = "build-site" if path == DEFAULT_CONFIG else f"build-site {path}"
     return f"`{command}` goes on from there."
 
 
@@ -161,27 +163,36 @@ def _line(members: Group, waiting: Group, seconds: float | None) -> str:
     return f"{name:<60} {count}  {time_ if waiting.jobs else 'done'}"
 
 
-def model_settings(model: str, config: Path, weights: str | None) -> ModelConfig:
+def model_settings(model: str, config: Path | None, weights: str | None) -> ModelConfig:
     """The model's settings in the config, if it is named there, else those of a bare source."""
-    named: Config | None = read_config(config).config if config.exists() else None
-    if named is not None and model in named.models:
-        found = named.models[model]
+    own = _own_config(config, lambda own: model in own.models)
+    if own is not None and model in own.models:
+        found = own.models[model]
         return found if weights is None else found.model_copy(update={"weights": weights})
     # Shapes need no weights: nothing is downloaded to list layers.
     return ModelConfig.model_validate({"source": model, "weights": weights or "none", "layers": ["all"]})
 
 
-def known_recipes(path: Path | None) -> dict[str, Recipe]:
-    """Recipes by name: the built-in ones, and those of a config.
+def known_recipes(config: Path | None, name: str | None = None) -> dict[str, Recipe]:
+    """Recipes by name: the built-in ones, and those of a config; `name` is the one that is wanted."""
+    own = _own_config(config, lambda own: name is not None and name not in BUILT_IN)
+    return dict(BUILT_IN) if own is None else {name: own.recipe(name) for name in own.recipe_names()}
 
-    Without a path, of the config.yaml here if there is one; that may be unfinished, and is then passed over.
+
+def _own_config(path: Path | None, needed: Callable[[Config], bool]) -> Config | None:
+    """The config at a path, or without one the config.yaml that lies here.
+
+    The latter may be unfinished: unless it is `needed`, it is then passed over with a warning.
     """
-    known = dict(BUILT_IN)
-    if path or Path("config.yaml").is_file():
-        try:
-            config = read_config(path or Path("config.yaml")).check()
-            known = {name: config.recipe(name) for name in config.recipe_names()}
-        except UserError:
-            if path:
-                raise
-    return known
+    if path is not None:
+        return read_config(path).check()
+    if not DEFAULT_CONFIG.is_file():
+        return None
+    try:
+        file = read_config(DEFAULT_CONFIG)
+        if file.problems and not needed(file.config):
+            raise UserError(f"{DEFAULT_CONFIG}: has mistakes; `build-site plan` names them")
+    except UserError as error:
+        click.echo(f"Warning: passed over {error.message}", err=True)
+        return None
+    return file.check()

@@ -1,0 +1,255 @@
+"""Raw values -> settings, and what is wrong with them in a user's words, never in pydantic's.
+
+A wrong field is left out and the rest is read again, so that one mistake hides no other.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from generator.config.problems import Location, Problem
+from generator.config.recipes import Conflict, ConflictError, Recipe
+from generator.config.schema import (
+    Channels,
+    Config,
+    LayerConfig,
+    ModelConfig,
+    Preprocessing,
+    RecipeConfig,
+)
+
+
+def read_settings(raw: dict[str, Any], unusable: Iterable[Location]) -> tuple[Config, list[Problem]]:
+    """The settings in `raw` without its wrong fields, and the problems. Changes `raw`.
+
+    `unusable` are locations that are known to be wrong already.
+    """
+    wrong = list(unusable)
+    for location in wrong:
+        _leave_out(raw, location)
+    problems: list[Problem] = []
+    while True:
+        try:
+            return Config.model_validate(raw), problems
+        except ValidationError as error:
+            found = _problems(raw, error.errors())
+        for problem in found:
+            place = problem.location
+            if not any(other[: len(place)] == place for other in wrong):
+                problems.append(problem)
+            wrong.append(place)
+        for problem in found:
+            _leave_out(raw, problem.location)
+
+
+def read_recipe(
+    base: Mapping[str, Any], own: dict[str, Any], *, conflicts: bool = True
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The fields of a recipe of the user's that can be used on top of `base`, and the problems in the rest.
+
+    Locations are those in the recipe. `conflicts` says whether fields that do not go together are told.
+    """
+    kept = dict(own)
+    problems: list[Problem] = []
+    wrong: set[str] = set()
+    while True:
+        try:
+            Recipe.model_validate({**base, **kept})
+            return kept, problems
+        except ValidationError as error:
+            details = error.errors()
+        found = _problems(own, [detail for detail in details if not _conflicts(detail)], ("recipes", ""))
+        drop = {str(problem.location[0]) for problem in found}
+        problems += found
+        for conflict in (conflict for detail in details for conflict in _conflicts(detail)):
+            drop |= set(conflict.fields)
+            if conflicts and not wrong & set(conflict.fields):
+                problems.append(Problem(conflict.fields[:1], conflict.message))
+        wrong |= drop
+        # What is wrong without a field of the recipe's own is wrong in what it stands on.
+        kept = {name: value for name, value in kept.items() if name not in drop} if drop & set(kept) else {}
+        if not kept and not drop & set(own):
+            return {}, problems
+
+
+def _conflicts(detail: ErrorDetails) -> tuple[Conflict, ...]:
+    cause = detail.get("ctx", {}).get("error")
+    return cause.conflicts if isinstance(cause, ConflictError) else ()
+
+
+def _problems(raw: Any, details: Sequence[ErrorDetails], around: Location = ()) -> list[Problem]:
+    """A problem for each wrong field: of several at one field, in and around it, one is enough.
+
+    Locations are those in `raw`, which stands at `around` in the file.
+    """
+    found: dict[Location, Problem] = {}
+    for detail in details:
+        location = _real_location(raw, detail["loc"], detail["type"])
+        message = _message({**detail, "loc": (*around, *detail["loc"])})
+        found.setdefault(location, Problem(location, message))
+    return [
+        problem
+        for location, problem in found.items()
+        if not any(other != location and other[: len(location)] == location for other in found)
+    ]
+
+
+# -- leaving out -----------------------------------------------------------------------------------
+
+_NO_CHANNELS = Channels(())
+
+
+def _leave_out(raw: dict[str, Any], location: Location) -> None:
+    """Take a wrong field out of `raw`, or what is around it. Items of lists keep their places."""
+    match location:
+        case ():
+            raw.clear()
+            raw["models"] = {}
+        case ("models",):
+            raw["models"] = {}
+        case ("models", name, "layers"):
+            raw["models"][name]["layers"] = [_no_layer(None)]
+        case ("models", name, "layers", int(place), *inside) if inside in ([], ["name"]):
+            layers = raw["models"][name]["layers"]
+            layers[place] = _no_layer(layers[place])
+        case ("models", name, "layers", int(place), "channels", *_):
+            raw["models"][name]["layers"][place]["channels"] = _NO_CHANNELS
+        case (*around, "recipes", int(place)):
+            _inside(raw, (*around, "recipes"))[place] = "channel"
+        case (*around, last):
+            parent = _inside(raw, around)
+            if isinstance(parent, dict) and last in parent:
+                del parent[last]
+            else:
+                _leave_out(raw, tuple(around))
+
+
+def _no_layer(wrong: Any) -> dict[str, Any]:
+    """A layer that asks for nothing, with the recipes of the wrong one."""
+    recipes = wrong.get("recipes") if isinstance(wrong, dict) else None
+    return {"name": "all", "channels": _NO_CHANNELS, "recipes": recipes}
+
+
+def _inside(raw: Any, location: Iterable[str | int]) -> Any:
+    for part in location:
+        raw = _child(raw, part)
+    return raw
+
+
+_ABSENT = object()
+
+
+def _child(value: Any, part: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(part, _ABSENT)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return _ABSENT
+
+
+def _real_location(raw: Any, location: Location, kind: str) -> Location:
+    """pydantic's location as it is in the file: no names of union members, keys instead of numbers."""
+    real: list[str | int] = []
+    here = raw
+    for part in location:
+        if isinstance(here, dict) and isinstance(part, int) and real == ["direction"]:
+            part = list(here)[part]  # a mapping that is read as pairs
+        inside = _child(here, part)
+        if inside is not _ABSENT:
+            real.append(part)
+            here = inside
+    missing = kind == "missing" and isinstance(location[-1], str)
+    return (*real, location[-1]) if missing else tuple(real)
+
+
+# -- in words --------------------------------------------------------------------------------------
+
+_PAIR = "should be two numbers, such as [0.9, 1.1]"
+_NUMBER = "should be a number"
+_WHOLE_NUMBER = "should be a whole number"
+_MAPPING = "should be a mapping of settings"
+_TEXT = "should be text, in quotes if need be"
+
+_WORDS = {
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "list_type": "should be a list",
+    "tuple_type": _PAIR,
+    "too_long": _PAIR,
+    "string_type": _TEXT,
+    "path_type": "should be a path, in quotes if need be",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_parsing_size": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "should be a finite number",
+    "greater_than": "should be more than {gt:g}",
+    "greater_than_equal": "should be at least {ge:g}",
+    "less_than": "should be less than {lt:g}",
+    "less_than_equal": "should be at most {le:g}",
+    "literal_error": "should be {expected}",
+}
+UNKNOWN = "should be something else"
+
+
+def _message(error: ErrorDetails) -> str:
+    location, kind = error["loc"], error["type"]
+    if kind == "extra_forbidden":
+        return "unknown key" + suggestion(str(location[-1]), _known_keys(location))
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "missing":
+        return "is missing" if isinstance(location[-1], str) else _PAIR
+    if kind == "too_short":
+        return "should not be empty"
+    text = _words_of_field(location, kind) or _WORDS.get(kind, UNKNOWN).format(**error.get("ctx", {}))
+    return f"{text}, not {shown(error['input'])}"
+
+
+def _words_of_field(location: Location, kind: str) -> str:
+    """What a field of several forms should be; or nothing."""
+    match location, kind:
+        case ("url",), _:
+            return "should be an address such as https://me.github.io/microscope"
+        case ("recipes", _, "direction", *_), "tuple_type":
+            return "should say the weight of each channel, as in {3: 1.0, 17: -0.5}"
+        case ("models", _, "layers", int(_)), "model_type":
+            return "should be a layer's name or a mapping of settings"
+        case ("models", _, "preprocessing", *_), "literal_error":
+            return "should be auto, unit, raw, tf, caffe, torch or a mapping of settings"
+    return ""
+
+
+def shown(value: object) -> str:
+    """A value as messages name it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {type(None): "nothing", dict: "a mapping", list: "a list"}
+    text = kinds.get(type(value)) or repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _known_keys(location: Location) -> list[str]:
+    if len(location) == 1:
+        return list(Config.model_fields)
+    if location[0] == "recipes":
+        return [*RecipeConfig.model_fields, *Recipe.model_fields]
+    parts: dict[str | int, type[BaseModel]] = {"layers": LayerConfig, "preprocessing": Preprocessing}
+    part = next((parts[name] for name in location[2:] if name in parts), ModelConfig)
+    return list(part.model_fields)
+
+
+def suggestion(wrong: str, known: Sequence[str]) -> str:
+    """`; did you mean ...?` with the nearest known word, or all of them."""
+    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
