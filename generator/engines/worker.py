@@ -160,7 +160,8 @@ def _opened(setting: _Setting) -> Any:
 
 @lru_cache(maxsize=4)
 def _renderer(setting: _Setting, setup: Setup) -> Any:
-    from generator.models.surgery import ReluMode, cut
+    from generator.models.activations import ReluMode
+    from generator.models.surgery import cut
     from generator.render.ascent import Renderer, canvas_of
     from generator.render.parameterizations import Canvas
     from generator.render.stage import Networks

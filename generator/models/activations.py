@@ -1,0 +1,284 @@
+"""Which ReLUs of a network are opened or left out for a layer's pictures, and how a layer loses its softmax.
+
+Each change comes twice: as what is built into the cut network, and as the network's own operation under the
+same change, which the cut network is held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from generator.errors import ModelError
+from generator.models.folding import hand_on
+from generator.models.graph import Step
+from generator.models.precision import Unfused, remade
+from generator.models.probing import application
+
+ReluMode = Literal["plain", "open", "linear"]
+"""What becomes of the ReLUs that alone decide whether a channel is on: as they are, with a gradient where
+they are off (see OpenReLU), or left out, so that the layer's value before them is seen."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is called in an operation's place: `made` in the cut network, `own` in the network itself."""
+
+    made: Callable[..., Any]
+    own: Callable[..., Any]
+
+
+Changes = dict[str, Change]
+"""By a step's name."""
+
+
+class OpenReLU(keras.layers.Layer):  # type: ignore[misc]
+    """A ReLU that passes gradient through where it is off, if it is off everywhere.
+
+    For pictures whose gradient vanishes altogether, what pushes an inactive unit up is let through, so
+    that no channel stays dead because its start was. Source: Lucid, `redirected_relu_grad`; theirs stops
+    after 16 steps, ours by itself once the channel is on. `cap` is the highest value (6 for a ReLU6).
+    """
+
+    def __init__(self, cap: float | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.cap = cap
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the same layer of."""
+        return {**super().get_config(), "cap": self.cap}
+
+    def call(self, x: Any) -> Any:
+        """max(x, 0), at most the cap; the gradient is that of an objective to be increased."""
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def opened(x: tf.Tensor) -> Any:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                plain = tf.where(x > 0, upstream, 0.0)
+                axes = list(range(1, len(x.shape)))
+                dead = tf.reduce_all(tf.equal(plain, 0.0), axis=axes, keepdims=True)
+                if self.cap is not None:
+                    plain = tf.where(x < self.cap, plain, 0.0)
+                return tf.where(tf.logical_and(dead, upstream > 0), upstream, plain)
+
+            return tf.nn.relu(x) if self.cap is None else tf.clip_by_value(x, 0, self.cap), gradient
+
+        return opened(x)
+
+
+# -- ReLU ------------------------------------------------------------------------------------------
+
+_RELUS = (keras.activations.relu, keras.activations.relu6)
+_FUSED = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+)
+"""Layers that end in an activation of their own. A subclass of the user's may do anything: it is not one."""
+
+
+def relus(steps: list[Step], layer: str, mode: ReluMode) -> Changes:
+    """What becomes of the ReLUs between the layer and the operations that last mixed channels.
+
+    Those that the layer's value is still the value of are left out, or opened without their cap: a picture
+    whose channel has reached it would stop improving while it is still noise. So are, when opening, those
+    behind a depthwise convolution, which decide on one channel too. Behind anything else that mixes no
+    channels they are opened so that no value changes.
+    """
+    if mode == "plain":
+        return {}
+    opens = mode == "open"
+    changes: Changes = {}
+    for step in _ends(steps, layer, _spares_channels):
+        changes |= _changed(step, OpenReLU(_cap(step.operation)))
+    for step in _ends(steps, layer, lambda step: _lets_through(step) or (opens and _is_depthwise(step))):
+        changes |= _changed(step, OpenReLU() if opens else None)
+    return changes
+
+
+def _changed(step: Step, relu: OpenReLU | None) -> Changes:
+    """A step with another ReLU in the place of its own, or with none; nothing if it has no ReLU."""
+    if _is_relu(step.operation):
+        return {step.name: Change(relu or hand_on, relu or hand_on)}
+    if not _is_fused(step.operation, _RELUS):
+        return {}
+    layer = remade(step.operation, activation="linear")
+    if layer is not None:
+        own = relu or keras.activations.linear
+        return {step.name: Change(Unfused(layer, relu or hand_on), _under(step.operation, own))}
+    if relu is not None:
+        return {}
+    raise ModelError(f"{step.name}: its ReLU can't be left out, since the layer can't be made again")
+
+
+def _cap(operation: Any) -> float | None:
+    """The highest value that a ReLU, or a layer's own, gives; None if there is none."""
+    if _kind(operation) == "ReLU":
+        return operation.max_value  # type: ignore[no-any-return]
+    six = getattr(operation, "activation", None) is keras.activations.relu6 or _kind(operation) == "Relu6"
+    return 6.0 if six else None
+
+
+def _ends(steps: list[Step], layer: str, passes: Callable[[Step], bool]) -> list[Step]:
+    """Where one comes to, walking from the layer towards the input through all steps that let one pass."""
+    by_name = {step.name: step for step in steps}
+    ends, queue, seen = [], [layer], set()
+    while queue:
+        step = by_name[queue.pop()]
+        if step.name in seen:
+            continue
+        seen.add(step.name)
+        if passes(step):
+            queue.extend(step.inputs)
+        else:
+            ends.append(step)
+    return ends
+
+
+def _is_depthwise(step: Step) -> bool:
+    operation = step.operation
+    return type(operation) is keras.layers.DepthwiseConv2D and operation.activation not in _RELUS
+
+
+def _spares_channels(step: Step) -> bool:
+    """Whether a step is neither a ReLU nor one of Keras' layers that mix channels."""
+    operation = step.operation
+    if isinstance(operation, keras.layers.DepthwiseConv2D):
+        return not _is_fused(operation, _RELUS)
+    return not isinstance(operation, _FUSED) and not _is_relu(operation)
+
+
+def _is_relu(operation: Any) -> bool:
+    kind = _kind(operation)
+    if kind == "ReLU":
+        return not operation.negative_slope and not operation.threshold
+    return kind in ("Relu", "Relu6") or (kind == "Activation" and operation.activation in _RELUS)
+
+
+def _is_fused(operation: Any, activations: tuple[Any, ...]) -> bool:
+    return type(operation) in _FUSED and operation.activation in activations
+
+
+def _kind(operation: Any) -> str:
+    """The name of an operation of Keras' own; of another's, which may do anything, nothing."""
+    kind = type(operation)
+    return kind.__name__ if kind.__module__.startswith("keras.") else ""
+
+
+def _under(operation: Any, activation: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's own call, as if another activation were in it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        before = operation.activation
+        operation.activation = activation
+        try:
+            return operation(*args, **kwargs)
+        finally:
+            operation.activation = before
+
+    return call
+
+
+# -- what a ReLU is looked for through -------------------------------------------------------------
+
+_PASSED = {
+    *("Identity", "Copy", "Cast", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+    *("GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
+    # Without training, BatchNorm is a line through each channel by itself.
+    "BatchNormalization",
+    *("LeakyReLU", "LeakyRelu", "PReLU", "ELU", "Elu", "Selu", "Celu", "Sigmoid", "Tanh", "Softplus"),
+    *("Softsign", "LogSigmoid", "HardSigmoid", "HardTanh", "Clip"),
+    *("Add", "Average", "Concatenate"),
+    *("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool", "AdaptiveMaxPool"),
+    *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AveragePool", "AdaptiveAveragePool"),
+    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
+    *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+    # Values that only change places.
+    *("Flatten", "Reshape", "Permute", "Transpose", "Squeeze", "ExpandDims", "GetItem", "Moveaxis"),
+    *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Pad", "Cropping1D", "Cropping2D", "Cropping3D"),
+    *("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing"),
+}
+"""Operations that are elementwise and never fall where their input rises, sums, poolings, concatenations."""
+
+_RISING = (
+    keras.activations.linear,
+    keras.activations.leaky_relu,
+    keras.activations.elu,
+    keras.activations.selu,
+    keras.activations.celu,
+    keras.activations.sigmoid,
+    keras.activations.hard_sigmoid,
+    keras.activations.tanh,
+    keras.activations.softplus,
+    keras.activations.softsign,
+)
+
+
+def _lets_through(step: Step) -> bool:
+    """Whether a layer's value is still that of the ReLUs before this step, place by place or pooled.
+
+    A convolution, a product of two tensors, an attention, or a layer of the user's own makes something else
+    of what a ReLU gives: there, the ReLU is part of what is computed.
+    """
+    operation, kind = step.operation, _kind(step.operation)
+    if kind == "Activation":
+        return operation.activation in _RISING
+    if kind == "Rescaling":
+        return bool(np.all(np.asarray(operation.scale) >= 0))
+    if kind in ("Multiply", "Divide", "TrueDivide", "Subtract"):
+        return _by_constant(step, signed=kind == "Subtract")
+    if kind in ("Mean", "Max"):
+        return _pools_places(step)
+    return kind in _PASSED
+
+
+def _by_constant(step: Step, signed: bool) -> bool:
+    """Whether a tensor meets a constant, itself in front; of a factor, one that does not turn its sign."""
+    arguments = application(step.output).arguments
+    values = [*arguments.args, *arguments.kwargs.values()]
+    if len(arguments.keras_tensors) != 1 or values[0] is not arguments.keras_tensors[0]:
+        return False
+    return signed or all(bool(np.all(np.asarray(value) >= 0)) for value in values[1:])
+
+
+def _pools_places(step: Step) -> bool:
+    """Whether a mean or maximum is taken over places only."""
+    (tensor,) = application(step.output).arguments.keras_tensors
+    rank, axes = len(tensor.shape), step.operation.axis
+    if axes is None or rank != 4:
+        return False
+    axes = {axis % rank for axis in (axes if isinstance(axes, tuple | list) else (axes,))}
+    return axes in ({1, 2}, {2, 3}) and (axes == {2, 3}) == (tensor.shape[1] == step.shape[-1])
+
+
+# -- logits ----------------------------------------------------------------------------------------
+
+_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
+
+
+def linear(step: Step) -> Changes:
+    """What leaves out a step's softmax or sigmoid, if it has one."""
+    kind = _kind(step.operation)
+    activation = getattr(step.operation, "activation", None)
+    if kind in ("Softmax", "Sigmoid") or (kind == "Activation" and activation in _SQUASHING):
+        return {step.name: Change(hand_on, hand_on)}
+    if not _is_fused(step.operation, _SQUASHING):
+        return {}
+    layer = remade(step.operation, activation="linear")
+    if layer is None:
+        raise ModelError(f"{step.name}: its logits can't be had, since the layer can't be made again")
+    return {step.name: Change(layer, _under(step.operation, keras.activations.linear))}
