@@ -6,7 +6,7 @@ same change, which the cut network is held against.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -94,20 +94,43 @@ _FUSED = (
 def relus(steps: list[Step], layer: str, mode: ReluMode) -> Changes:
     """What becomes of the ReLUs between the layer and the operations that last mixed channels.
 
-    Those that the layer's value is still the value of are left out, or opened without their cap: a picture
-    whose channel has reached it would stop improving while it is still noise. So are, when opening, those
-    behind a depthwise convolution, which decide on one channel too. Behind anything else that mixes no
-    channels they are opened so that no value changes.
+    Those that the layer's value is still the value of, and that nothing else on the way to it reads, are
+    left out, or opened without their cap: a picture whose channel has reached it would stop improving while
+    it is still noise. So are, when opening, those behind a depthwise convolution, which decide on one channel
+    too. Others behind which no channels are mixed are opened so that no value changes.
     """
     if mode == "plain":
         return {}
     opens = mode == "open"
     changes: Changes = {}
-    for step in _ends(steps, layer, _spares_channels):
+    for step in _ends(steps, layer, _spares_channels, alone=False):
         changes |= _changed(step, OpenReLU(_cap(step.operation)))
     for step in _ends(steps, layer, lambda step: _lets_through(step) or (opens and _is_depthwise(step))):
         changes |= _changed(step, OpenReLU() if opens else None)
     return changes
+
+
+def _ends(
+    steps: list[Step], layer: str, passes: Callable[[Step], bool], alone: bool = True
+) -> Iterator[Step]:
+    """Where one comes to, walking from the layer towards the input through all steps that let one pass.
+
+    With `alone` only those steps that nothing else reads, be it through steps that let one pass.
+    """
+    readers: dict[str, list[str]] = {step.name: [] for step in steps}
+    passed: set[str] = set()
+    read_alone: set[str] = set()
+    for step in reversed(steps):
+        if step.name == layer or not passed.isdisjoint(readers[step.name]):
+            if read_alone.issuperset(readers[step.name]):
+                read_alone.add(step.name)
+            if passes(step):
+                passed.add(step.name)
+            elif step.name in read_alone or not alone:
+                yield step
+                read_alone.discard(step.name)
+        for name in step.inputs:
+            readers[name].append(step.name)
 
 
 def _changed(step: Step, relu: OpenReLU | None) -> Changes:
@@ -118,7 +141,8 @@ def _changed(step: Step, relu: OpenReLU | None) -> Changes:
         return {}
     layer = remade(step.operation, activation="linear")
     if layer is not None:
-        own = relu or keras.activations.linear
+        # A layer may not be given another layer once it is built.
+        own = relu.call if relu else keras.activations.linear
         return {step.name: Change(Unfused(layer, relu or hand_on), _under(step.operation, own))}
     if relu is not None:
         return {}
@@ -131,22 +155,6 @@ def _cap(operation: Any) -> float | None:
         return operation.max_value  # type: ignore[no-any-return]
     six = getattr(operation, "activation", None) is keras.activations.relu6 or _kind(operation) == "Relu6"
     return 6.0 if six else None
-
-
-def _ends(steps: list[Step], layer: str, passes: Callable[[Step], bool]) -> list[Step]:
-    """Where one comes to, walking from the layer towards the input through all steps that let one pass."""
-    by_name = {step.name: step for step in steps}
-    ends, queue, seen = [], [layer], set()
-    while queue:
-        step = by_name[queue.pop()]
-        if step.name in seen:
-            continue
-        seen.add(step.name)
-        if passes(step):
-            queue.extend(step.inputs)
-        else:
-            ends.append(step)
-    return ends
 
 
 def _is_depthwise(step: Step) -> bool:
@@ -247,12 +255,16 @@ def _lets_through(step: Step) -> bool:
 
 
 def _by_constant(step: Step, signed: bool) -> bool:
-    """Whether a tensor meets a constant, itself in front; of a factor, one that does not turn its sign."""
+    """Whether a tensor meets a constant, not the other way round; a factor must not turn its sign."""
     arguments = application(step.output).arguments
     values = [*arguments.args, *arguments.kwargs.values()]
-    if len(arguments.keras_tensors) != 1 or values[0] is not arguments.keras_tensors[0]:
+    if len(arguments.keras_tensors) != 1:
         return False
-    return signed or all(bool(np.all(np.asarray(value) >= 0)) for value in values[1:])
+    (tensor,) = arguments.keras_tensors
+    if _kind(step.operation) != "Multiply" and values[0] is not tensor:
+        return False
+    constants = [value for value in values if value is not tensor]
+    return signed or all(bool(np.all(np.asarray(value) >= 0)) for value in constants)
 
 
 def _pools_places(step: Step) -> bool:
