@@ -13,7 +13,7 @@ from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines import encoding
 from generator.engines.tasks import Picture, Result, Setup, Task, failed
-from generator.errors import UserError
+from generator.errors import ModelError, UserError
 from generator.render import RENDERER_VERSION
 
 
@@ -44,6 +44,7 @@ def _render(task: Task) -> Result:
     started = time.perf_counter()
     setting = _Setting(task.model, task.config, task.fingerprint, task.layer, task.recipe)
     chosen, measured = _setup(setting, task)
+    chosen = _usable(setting, chosen)
     renderer = _renderer(setting, chosen)
     size = chosen.batch
     rounds = [task.channels[i : i + size] for i in range(0, len(task.channels), size)]
@@ -126,6 +127,17 @@ def _setup(setting: _Setting, task: Task) -> tuple[Setup, bool]:
     return _chosen[setting, batch]
 
 
+def _usable(setting: _Setting, setup: Setup) -> Setup:
+    """The setup, or float32 where the network comes out wrong in bfloat16 and the recipe leaves it open."""
+    try:
+        _renderer(setting, setup)
+    except ModelError:
+        if setup.precision == "float32" or setting.recipe.precision != "auto":
+            raise
+        return replace(setup, precision="float32")
+    return setup
+
+
 def _batch(setting: _Setting, task: Task) -> int:
     if task.memory is None:
         return task.batch
@@ -172,9 +184,10 @@ def _renderer(setting: _Setting, setup: Setup) -> Any:
     logits = recipe.objective == "logit"
 
     def networks(seen: Canvas, whole: Canvas) -> Networks:
-        ascended = cut(model.network, setting.layer, seen, relu, setup.precision, logits)
+        shared = {"logits": logits, "preprocess": model.preprocessing}
+        ascended = cut(model.network, setting.layer, seen, relu, setup.precision, **shared)
         # What is reported is what the network gives: only `logit` asks for what it has not.
-        measured = cut(model.network, setting.layer, whole, logits=logits)
+        measured = cut(model.network, setting.layer, whole, **shared)
         return Networks(ascended, measured, model.preprocessing)
 
     materials = _materials(setting)
