@@ -140,9 +140,7 @@ def test_what_is_made_wrongly_is_not_used(
     monkeypatch.setattr(folding, "_fold", broken(folding._fold))
     assert difference(cut(whole, "out", SIDE, relu)(picture), right) < 1e-4
     monkeypatch.setattr(precision, "in_precision", broken(precision.in_precision))
-    with pytest.raises(
-        ModelError, match=r"^out: computed in bfloat16 it differs from what"
-    ):
+    with pytest.raises(ModelError, match=r"^out: computed in bfloat16 it differs from what"):
         cut(whole, "out", SIDE, relu, "bfloat16")
 
 
