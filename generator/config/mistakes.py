@@ -6,7 +6,7 @@ A wrong field is left out and the rest is read again, so that one mistake hides 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -48,9 +48,9 @@ def read_settings(raw: dict[str, Any], unusable: Iterable[Location]) -> tuple[Co
 
 
 def read_recipe(
-    base: Mapping[str, Any], own: dict[str, Any], *, conflicts: bool = True
+    read: Callable[[dict[str, Any]], object], own: dict[str, Any], *, conflicts: bool = True
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """The fields of a recipe of the user's that can be used on top of `base`, and the problems in the rest.
+    """The fields of a recipe of the user's that `read` can make a recipe of, and the problems in the rest.
 
     Locations are those in the recipe. `conflicts` says whether fields that do not go together are told.
     """
@@ -59,7 +59,7 @@ def read_recipe(
     wrong: set[str] = set()
     while True:
         try:
-            Recipe.model_validate({**base, **kept})
+            read(kept)
             return kept, problems
         except ValidationError as error:
             details = error.errors()
@@ -70,11 +70,10 @@ def read_recipe(
             drop |= set(conflict.fields)
             if conflicts and not wrong & set(conflict.fields):
                 problems.append(Problem(conflict.fields[:1], conflict.message))
+        if not drop & set(kept):
+            return {}, problems  # it is not one of the recipe's own fields that is wrong
         wrong |= drop
-        # What is wrong without a field of the recipe's own is wrong in what it stands on.
-        kept = {name: value for name, value in kept.items() if name not in drop} if drop & set(kept) else {}
-        if not kept and not drop & set(own):
-            return {}, problems
+        kept = {name: value for name, value in kept.items() if name not in drop}
 
 
 def _conflicts(detail: ErrorDetails) -> tuple[Conflict, ...]:

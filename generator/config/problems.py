@@ -50,5 +50,5 @@ def _nearest(location: Location, lines: Mapping[Location, int]) -> Location:
 
 def field_name(location: Location) -> str:
     """`models.vgg19.layers[2].channels: `, or nothing for the file as a whole."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in location]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part[:200]}" for part in location]
     return "".join(parts).lstrip(".") + ": " if parts else ""

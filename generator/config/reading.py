@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from generator.config import places
 from generator.config.cookbook import BUILT_IN
 from generator.config.mistakes import read_recipe, read_settings, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
+from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig, RecipeConfig
 from generator.config.yaml_file import read_yaml
 from generator.errors import ConfigError, UserError
@@ -103,9 +105,12 @@ def _usable_recipe(name: str, own: RecipeConfig, file: ConfigFile) -> RecipeConf
         message = f"no built-in recipe {base!r}{suggestion(base, list(BUILT_IN))}"
         file.problems.append(Problem((*place, "base"), message))
         base = ""
-    stands_on = file.config.model_copy(update={"recipes": {name: RecipeConfig(base=base)}})
-    conflicts = not file.is_wrong(*place, "base")
-    fields, problems = read_recipe(stands_on.recipe_fields(name), own.changes, conflicts=conflicts)
+
+    def recipe(changes: dict[str, Any]) -> Recipe:
+        own = RecipeConfig.model_validate({"base": base, **changes})
+        return file.config.model_copy(update={"recipes": {name: own}}).recipe(name)
+
+    fields, problems = read_recipe(recipe, own.changes, conflicts=not file.is_wrong(*place, "base"))
     file.problems += [Problem((*place, *problem.location), problem.message) for problem in problems]
     return RecipeConfig.model_validate({"base": base, **fields})
 

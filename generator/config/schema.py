@@ -188,10 +188,6 @@ class Config(Settings):
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name with every default filled in; KeyError if there is none."""
-        return Recipe.model_validate(self.recipe_fields(name))
-
-    def recipe_fields(self, name: str) -> dict[str, Any]:
-        """The fields of the recipe of that name before they are checked; KeyError if there is none."""
         own = self.recipes.get(name)
         if own is None and name not in BUILT_IN:
             raise KeyError(name)
@@ -199,7 +195,7 @@ class Config(Settings):
         shared = {f: getattr(self, f) for f in ("size", "steps", "seed") if f not in base.model_fields_set}
         shared = {f: v for f, v in shared.items() if v is not None}
         fields = {**base.model_dump(), "description": base.description}
-        return {**fields, **shared, **(own.changes if own else {})}
+        return Recipe.model_validate({**fields, **shared, **(own.changes if own else {})})
 
     def recipe_names(self) -> list[str]:
         """Names that models and layers may use."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from generator.config.mistakes import shown, suggestion
+from generator.config.problems import Location, Problem, describe, in_order
 from generator.config.recipes import WHOLE
+from generator.config.yaml_file import Yaml, read_yaml
 from generator.errors import UserError
 from generator.gallery.pages import Note
 from generator.plan import Plan
@@ -25,18 +25,19 @@ def read_notes(path: Path, plan: Plan) -> tuple[dict[str, Note], list[str]]:
     if not path.exists():
         # Only a file that the user asked for by name is missed.
         return {}, [f"{path}: no such file, so there are no notes"] if path.name != "notes.yaml" else []
+    read = read_yaml(path)
+    if read.value is not None and not isinstance(read.value, dict):
+        raise UserError(f"{path}:1: should hold notes such as `model/layer/7: {{label: curves}}`")
     notes: dict[str, Note] = {}
-    warnings: list[str] = []
     known = _addresses(plan)
-    for address, value in _read(path).items():
-        note = _note(value, f"{path}: {address}", warnings)
-        if str(address) in known:
-            notes[str(address)] = note
+    for address, value in (read.value or {}).items():
+        note = _note(value, address, read)
+        if address in known:
+            notes[address] = note
         else:
-            warnings.append(
-                f"{path}: {address}: nothing in the gallery has that address{_near(address, known)}"
-            )
-    return notes, warnings
+            message = f"nothing in the gallery has that address{_near(address, known)}"
+            read.problems.append(Problem((address,), message))
+    return notes, [describe(path, read.lines, problem) for problem in in_order(read.problems, read.lines)]
 
 
 def _addresses(plan: Plan) -> dict[str, None]:
@@ -48,40 +49,41 @@ def _addresses(plan: Plan) -> dict[str, None]:
     return {**dict.fromkeys(plan.models), **layers, **channels}
 
 
-def _near(address: object, known: Collection[str]) -> str:
+def _near(address: str, known: Collection[str]) -> str:
     layers = [name for name in known if name.count("/") < 2]
-    close = difflib.get_close_matches(str(address).rpartition("/")[0] or str(address), layers, n=1)
+    close = difflib.get_close_matches(address.rpartition("/")[0] or address, layers, n=1)
     return f"; is it in {close[0]}?" if close else ""
 
 
-def _read(path: Path) -> Mapping[Any, Any]:
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: can't be read as text: {error}") from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}:1: should hold notes such as `model/layer/7: {{label: curves}}`")
-    return raw
-
-
-def _note(value: object, place: str, warnings: list[str]) -> Note:
+def _note(value: object, address: str, read: Yaml) -> Note:
+    """The note at an address, without what is wrong in it."""
     if isinstance(value, str):
-        return Note(label=value)
+        return Note(label=_in_a_line(value))
     if not isinstance(value, dict):
-        warnings.append(f"{place}: should be a label or a mapping of {', '.join(_KEYS)}")
+        _wrong(read, (address,), f"should be a label or a mapping of {', '.join(_KEYS)}, not {shown(value)}")
         return Note()
-    warnings += [
-        f"{place}: unknown key {key!r}; known are {', '.join(_KEYS)}" for key in value if key not in _KEYS
-    ]
-    tags = value.get("tags") or []
-    tags = [tags] if isinstance(tags, str) else tags
-    if not isinstance(tags, list):
-        warnings.append(f"{place}: tags should be a list")
-        tags = []
-    words = {key: " ".join(str(value.get(key) or "").split()) for key in ("label", "text")}
-    return Note(**words, tags=tuple(dict.fromkeys(text for tag in tags if (text := str(tag).strip()))))
+    for key in value.keys() - set(_KEYS):
+        _wrong(read, (address, key), f"unknown key{suggestion(key, _KEYS)}")
+    label, text = (_text(value.get(key), (address, key), read) for key in ("label", "text"))
+    tags = value.get("tags")
+    tags = tags if isinstance(tags, list) else [] if tags is None else [tags]
+    texts = [_text(tag, (address, "tags", place), read) for place, tag in enumerate(tags)]
+    return Note(label, text, tuple(tag for tag in dict.fromkeys(texts) if tag))
+
+
+def _text(value: object, location: Location, read: Yaml) -> str:
+    """The text at a location; nothing for what is none. A number is its digits."""
+    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return _in_a_line(str(value))
+    if value is not None:
+        _wrong(read, location, f"should be text, in quotes if need be, not {shown(value)}")
+    return ""
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _wrong(read: Yaml, location: Location, message: str) -> None:
+    if location not in read.unusable:
+        read.problems.append(Problem(location, message))

@@ -138,11 +138,35 @@ def test_notes_on_nothing_are_warned_about(tmp_path: Path) -> None:
         tmp_path, "net/steam/3: x\nnet/stem/99: x\nnet/stem/1: {lable: x}\nnet/stem/2: [x]\n"
     )
     assert set(notes) == {"net/stem/1", "net/stem/2"}
-    assert [warning.partition("notes.yaml: ")[2] for warning in warnings] == [
-        "net/steam/3: nothing in the gallery has that address; is it in net/stem?",
-        "net/stem/99: nothing in the gallery has that address; is it in net/stem?",
-        "net/stem/1: unknown key 'lable'; known are label, text, tags",
-        "net/stem/2: should be a label or a mapping of label, text, tags",
+    assert [warning.partition("notes.yaml:")[2] for warning in warnings] == [
+        "1: net/steam/3: nothing in the gallery has that address; is it in net/stem?",
+        "2: net/stem/99: nothing in the gallery has that address; is it in net/stem?",
+        "3: net/stem/1.lable: unknown key; did you mean `label`?",
+        "4: net/stem/2: should be a label or a mapping of label, text, tags, not a list",
+    ]
+
+
+def test_notes_of_any_type_are_read_or_warned_about(tmp_path: Path) -> None:
+    notes, warnings = noted(
+        tmp_path,
+        "net/stem/0: 2026-11-23\nnet/stem/1: {label: 15, tags: [2026, yes]}\nnet/stem/2: !!set {a}\n"
+        "net/stem/3: on\nnet/stem/4: {label: {a: b}, text: [], tags: {a: b}}\n2026: x\n? [a]\n: x\n"
+        "net/stem/5:\nnet/stem/0: twice\n",
+    )
+    assert notes["net/stem/0"] == Note("twice")
+    assert notes["net/stem/1"] == Note("15", tags=("2026",))
+    assert [warning.partition("notes.yaml:")[2] for warning in warnings] == [
+        "1: a key should be text, not a list or a mapping",
+        "2: net/stem/1.tags[1]: should be text, in quotes if need be, not true",
+        "3: net/stem/2: is of the type !!set, which has no place here; "
+        "write text, a number, a list or a mapping",
+        "4: net/stem/3: should be a label or a mapping of label, text, tags, not true",
+        "5: net/stem/4.label: should be text, in quotes if need be, not a mapping",
+        "5: net/stem/4.text: should be text, in quotes if need be, not a list",
+        "5: net/stem/4.tags: should be text, in quotes if need be, not a mapping",
+        "6: 2026: nothing in the gallery has that address",
+        "9: net/stem/5: should be a label or a mapping of label, text, tags, not nothing",
+        "10: net/stem/0: is given twice",
     ]
 
 
