@@ -413,7 +413,7 @@ def test_a_photo_is_looked_for_beside_the_config(tmp_path: Path) -> None:
     [
         ("squash: clip", "is for `parameterization: pixels`"),
         ("parameterization: maco\n    start_from: black", "starts from noise"),
-        ("pictures: 3", "is for the objectives diversity and interpolation"),
+        ("pictures: 3", "is for `objective: diversity or interpolation`"),
         ("objective: diversity", "needs `pictures`"),
         ("frames: 500", "should be at most 120, not 500"),
     ],

@@ -30,8 +30,8 @@ def test_each_is_shown_in_full(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     code, text = said(name)
     assert code == 0 and max(map(len, text.splitlines())) < 80
-    lacks = BUILT_IN[name].lacks
-    assert (f"You must give `{lacks}`" in text) if lacks else ("You must give" not in text)
+    missing = BUILT_IN[name].missing
+    assert (f"You must give `{missing}`" in text) if missing else ("You must give" not in text)
     assert "\n  seed: 0" in text
 
 

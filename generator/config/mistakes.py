@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from generator.config.conflicts import Conflict, ConflictError
 from generator.config.problems import Location, Problem
-from generator.config.recipes import Conflict, ConflictError, Recipe
+from generator.config.recipes import Recipe
 from generator.config.schema import (
     Channels,
     Config,

@@ -141,8 +141,8 @@ def _why_unusable(name: str, config: Config, file: ConfigFile) -> str:
     known = config.recipe_names()
     if name not in known:
         return f"no recipe {name!r}{suggestion(name, known)}"
-    lacks = config.recipe(name).lacks
+    missing = config.recipe(name).missing
     place: Location = ("recipes", name)
-    if not lacks or any(file.is_wrong(*place, part) for part in (lacks, "base", "objective", "start_from")):
+    if not missing or any(file.is_wrong(*place, part) for part in (missing, "base", "objective", "start_from")):
         return ""
-    return f"recipe {name!r} needs `{lacks}:`; give it under `recipes: {name}:`"
+    return f"recipe {name!r} needs `{missing}:`; give it under `recipes: {name}:`"

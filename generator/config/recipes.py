@@ -7,27 +7,17 @@ here only if it changes pictures; what only changes speed (batch size, threads) 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from generator.config import conflicts
 from generator.config.base import Settings
+from generator.config.objectives import OBJECTIVES, Objective, ObjectiveName
 
-Objective = Literal[
-    "channel",
-    "negative",
-    "neuron",
-    "direction",
-    "logit",
-    "class-token",
-    "diversity",
-    "interpolation",
-    "layer",
-    "caricature",
-]
 Parameterization = Literal["fourier", "pixels", "maco"]
 Squash = Literal["sigmoid", "clip"]
 Start = Literal["noise", "grey", "black", "image"]
@@ -37,11 +27,11 @@ Ascent = Literal["normalized", "adam", "plain"]
 WHOLE = -1
 """Stands for the channel of a picture that is of a whole layer."""
 
+SMALLEST = 16
+"""Pixels that a picture, and what is shown of it at once, has along a side at least."""
+
 RECIPE_FILES = ("image", "magnitude")
 """Fields that name files; in config.yaml relative to it."""
-
-_OF_WHOLE_LAYERS = ("layer", "caricature", "direction")
-_OF_SEVERAL_PICTURES = ("diversity", "interpolation")
 
 
 def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
@@ -50,27 +40,18 @@ def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
     return zoom
 
 
+def _check_tile(tile: int) -> int:
+    if 0 < tile < SMALLEST:
+        raise ValueError(f"should be 0, which shows pictures whole, or {SMALLEST} or more, not {tile}")
+    return tile
+
+
 def _as_pairs(value: object) -> object:
     return tuple(value.items()) if isinstance(value, Mapping) else value
 
 
-Unit = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
-
-
-class Conflict(NamedTuple):
-    """Fields of a recipe that do not go together, the one to change first, and why not."""
-
-    fields: tuple[str, ...]
-    message: str
-
-
-class ConflictError(ValueError):
-    """A recipe's fields do not go together: every conflict there is."""
-
-    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
-        super().__init__("; ".join(conflict.message for conflict in conflicts))
-        self.conflicts = conflicts
 
 
 class Recipe(Settings):
@@ -79,13 +60,13 @@ class Recipe(Settings):
     description: Annotated[str, Field(exclude=True)] = ""
     """One sentence for the gallery; not part of the key."""
 
-    objective: Objective = "channel"
+    objective: ObjectiveName = "channel"
     """What the picture maximises. Of a channel: its mean activation (`channel`), its negative, one unit
     (`neuron`), the class score before softmax or sigmoid (`logit`), a transformer's class token
     (`class-token`), several varied pictures (`diversity`), a series towards another channel
     (`interpolation`). Of a layer: the mean of its squares (`layer`, DeepDream), a `direction` in it, or what
     it sees in a photo (`caricature`)."""
-    position: tuple[Unit, Unit] | None = None
+    position: tuple[Share, Share] | None = None
     """For `neuron`: how far down and how far right the unit is, each from 0 to 1; default: the centre."""
     direction: Annotated[tuple[tuple[int, float], ...], BeforeValidator(_as_pairs)] = ()
     """For `direction`: the weight of each channel that takes part, as in `{3: 1.0, 17: -0.5}`."""
@@ -120,18 +101,19 @@ class Recipe(Settings):
     start: Annotated[float, Field(ge=0, le=10)] = 0.01
     """Standard deviation of the starting noise, in the parameterization's own units."""
 
-    size: Annotated[int, Field(ge=16, le=2048)] = 160
+    size: Annotated[int, Field(ge=SMALLEST, le=2048)] = 160
     """Longer side of the picture, in pixels. A network with a fixed input of at most 96 pixels gets pictures
     of just that size, and pad and jitter in proportion."""
     octaves: Annotated[int, Field(ge=1, le=20)] = 1
-    """Sizes that are worked through from small to `size`; the steps are shared out among them."""
+    """Sizes that are worked through from small to `size`; the steps are shared out among them. Sizes below
+    16 pixels are left out."""
     octave_scale: Annotated[float, Field(gt=1, le=4)] = 1.4
     """How many times larger each octave is than the one before."""
     octave_blur: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Blur of a picture when it is enlarged for the next octave: standard deviation in pixels."""
-    tile: Annotated[int, Field(ge=0, le=2048)] = 0
-    """Larger pictures are seen tile by tile, each so many pixels wide, shifted anew at each step; 0 shows
-    them whole."""
+    tile: Annotated[int, Field(ge=0, le=2048), AfterValidator(_check_tile)] = 0
+    """Larger pictures are seen tile by tile, each so many pixels wide (16 or more), shifted anew at each
+    step; 0 shows them whole."""
 
     steps: Annotated[int, Field(ge=1, le=10_000)] = 70
     """Optimisation steps, all octaves together."""
@@ -185,39 +167,46 @@ class Recipe(Settings):
     """Seed of the start and of the transforms; each channel draws its own stream from it."""
 
     @model_validator(mode="after")
-    def _fields_fit(self) -> Recipe:
-        if found := tuple(self._conflicts()):
-            raise ConflictError(found)
+    def _fields_fit(self, info: ValidationInfo) -> Recipe:
+        conflicts.check(self, (info.context or {}).get("given", self.model_fields_set))
         return self
 
-    def _conflicts(self) -> Iterator[Conflict]:
-        """All that does not go together, so that a user hears of it at once."""
-        if self.squash == "clip" and self.parameterization != "pixels":
-            yield Conflict(("squash", "parameterization"), "`squash: clip` is for `parameterization: pixels`")
-        if self.parameterization == "maco" and self.start_from != "noise":
-            message = "`parameterization: maco` starts from noise; it has no place for a picture"
-            yield Conflict(("start_from", "parameterization"), message)
-        several = self.objective in _OF_SEVERAL_PICTURES
-        if several and self.pictures < 2:
-            message = f"`objective: {self.objective}` needs `pictures`, 2 or more"
-            yield Conflict(("pictures", "objective"), message)
-        if not several and self.pictures > 1:
-            message = "`pictures` is for the objectives diversity and interpolation"
-            yield Conflict(("pictures", "objective"), message)
+    def changed(self, changes: Mapping[str, Any], shared: Mapping[str, Any] = {}) -> Recipe:
+        """This recipe with a user's changes, and settings that all recipes share.
+
+        Raises ValidationError for fields that are wrong or do not go together. A field that does nothing
+        is a mistake among the changes; this recipe's own and shared ones may do nothing.
+        """
+        fields = {**self.model_dump(), "description": self.description, **shared, **changes}
+        return Recipe.model_validate(fields, context={"given": set(changes)})
 
     @property
-    def lacks(self) -> str:
-        """What the user has yet to give before the recipe can be used, as a field's name; or nothing."""
-        if self.image is None and (self.start_from == "image" or self.objective == "caricature"):
-            return "image"
-        if self.objective == "direction" and not self.direction:
-            return "direction"
-        return "towards" if self.objective == "interpolation" and self.towards is None else ""
+    def aim(self) -> Objective:
+        """The objective: its words, what it takes, and where it can be pursued."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def goal(self) -> str:
+        """What the recipe does, to complete a sentence that begins with "It"."""
+        down, right = (f"{100 * share:g}" for share in self.position or (0, 0))
+        return self.aim.goal.format(
+            place=f"{down} % of the way down and {right} % across" if self.position else "at the centre",
+            photo=self.image.name if self.image else "a photo",
+            pictures=self.pictures,
+            towards=self.towards,
+            direction=", ".join(f"channel {c} with weight {_signed(w)}" for c, w in self.direction),
+        )
+
+    @property
+    def missing(self) -> str:
+        """The field that the user has yet to give before the recipe can be used; or nothing."""
+        needed = [*self.aim.needs, *(["image"] if self.start_from == "image" else [])]
+        return next((name for name in needed if getattr(self, name) in (None, ())), "")
 
     @property
     def of_whole_layer(self) -> bool:
         """Whether it makes one picture of a layer instead of one a channel."""
-        return self.objective in _OF_WHOLE_LAYERS
+        return self.aim.of_layer
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: every field that changes the picture, as plain JSON values.
@@ -229,6 +218,10 @@ class Recipe(Settings):
             path = getattr(self, name)
             values[name] = None if path is None else content_digest(path)
         return values
+
+
+def _signed(weight: float) -> str:
+    return f"{weight:.3g}".replace("-", "\u2212")
 
 
 def content_digest(path: Path) -> str:

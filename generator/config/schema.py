@@ -194,8 +194,7 @@ class Config(Settings):
         base = BUILT_IN[(own.base if own else "") or (name if name in BUILT_IN else "channel")]
         shared = {f: getattr(self, f) for f in ("size", "steps", "seed") if f not in base.model_fields_set}
         shared = {f: v for f, v in shared.items() if v is not None}
-        fields = {**base.model_dump(), "description": base.description}
-        return Recipe.model_validate({**fields, **shared, **(own.changes if own else {})})
+        return base.changed(own.changes if own else {}, shared)
 
     def recipe_names(self) -> list[str]:
         """Names that models and layers may use."""

@@ -84,15 +84,15 @@ def overview(recipes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def in_full(name: str, recipes: Mapping[str, Any]) -> Iterator[str]:
-    """Lines: a recipe's sentence, what it lacks and its settings; UserError if there is none."""
+    """Lines: a recipe's sentence, what is missing and its settings; UserError if there is none."""
     if name not in recipes:
         near = get_close_matches(name, recipes, n=3, cutoff=0.4) or list(recipes)
         raise UserError(f"no recipe {name!r}; the nearest are {', '.join(near)}")
     recipe = recipes[name]
     usual, meanings = type(recipe)(), words(type(recipe))
     yield from _filled(f"{name}: ", recipe.description, 2)
-    if recipe.lacks:
-        yield from _filled(f"You must give `{recipe.lacks}`: ", meanings[recipe.lacks], 2)
+    if recipe.missing:
+        yield from _filled(f"You must give `{recipe.missing}`: ", meanings[recipe.missing], 2)
     own = [f for f in meanings if f != "description" and getattr(recipe, f) != getattr(usual, f)]
     rest = [f for f in meanings if f != "description" and f not in own]
     if own:

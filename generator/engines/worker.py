@@ -15,6 +15,7 @@ from generator.engines import encoding
 from generator.engines.tasks import Picture, Result, Setup, Task, failed
 from generator.errors import ModelError, UserError
 from generator.render import RENDERER_VERSION
+from generator.targets import unit_of
 
 
 def work(task: Task) -> Result:
@@ -51,7 +52,7 @@ def _render(task: Task) -> Result:
     pictures = [
         _picture(channel, rendering, task.recipe)
         for channels in rounds
-        for channel, rendering in zip(channels, renderer.render(channels), strict=True)
+        for channel, rendering in zip(channels, renderer.render([unit_of(c) for c in channels]), strict=True)
     ]
     seconds = time.perf_counter() - started
     return Result(task, tuple(pictures), seconds, chosen, measured, _versions())
@@ -179,9 +180,9 @@ def _renderer(setting: _Setting, setup: Setup) -> Any:
     from generator.render.stage import Networks
 
     model, recipe = _opened(setting), _recipe(setting)
-    relu: ReluMode = "linear" if recipe.objective == "negative" else "open"
+    relu: ReluMode = "linear" if recipe.aim.unbounded else "open"
     relu = relu if recipe.open_relu else "plain"
-    logits = recipe.objective == "logit"
+    logits = recipe.aim.logits
 
     def networks(seen: Canvas, whole: Canvas) -> Networks:
         shared = {"logits": logits, "preprocess": model.preprocessing}

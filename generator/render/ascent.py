@@ -16,6 +16,8 @@ from generator.render.climbing import step_size
 from generator.render.parameterizations import Canvas
 from generator.render.stage import NONE, Materials, Networks, Stage, blurred, resized, tile_canvas
 from generator.render.transforms import DRAWS, draw_seeds, draw_start, draw_views
+from generator.render.wanted import Wanted
+from generator.targets import Channel, Place, Unit, Whole
 
 TRAJECTORY_POINTS = 32
 LARGEST_FRAME = 256
@@ -73,30 +75,34 @@ class Renderer:
         """Take steps for their time only: on channel 0, from grey, leaving nothing behind that is read."""
         pictures = self._batch * self._recipe.pictures
         draws, seeds = tf.zeros((pictures, DRAWS)), tf.zeros((pictures, 2), tf.int32)
+        stage = self._stages[-1]
+        wanted = stage.wanted([Channel(0)] * pictures)
         for _ in range(steps):
-            wanted = tf.zeros((pictures,), tf.int32)
-            self._stages[-1].step(wanted, draws, seeds, tf.constant(0.0), tf.constant(1.0)).numpy()
+            stage.step(wanted, draws, seeds, tf.constant(0.0), tf.constant(1.0)).numpy()
 
-    def render(self, channels: Sequence[int], on_step: OnStep | None = None) -> list[Rendering]:
-        """Pictures of up to `batch` channels. `on_step(done)` is called after each step.
+    def render(self, units: Sequence[Unit], on_step: OnStep | None = None) -> list[Rendering]:
+        """Pictures of up to `batch` units of a kind. `on_step(done)` is called after each step.
 
-        Raises ValueError for more channels than the batch holds.
+        Raises ValueError for more units than the batch holds, and for units that the objective can't be of.
         """
-        if not 0 < len(channels) <= self._batch:
-            raise ValueError(f"between 1 and {self._batch} channels fit a batch, not {len(channels)}")
+        if not 0 < len(units) <= self._batch:
+            raise ValueError(f"between 1 and {self._batch} units fit a batch, not {len(units)}")
+        objective, of_layer = self._recipe.objective, self._recipe.aim.of_layer
+        if any(isinstance(unit, Whole if not of_layer else Channel | Place) for unit in units):
+            raise ValueError(f"{objective} is of {'a whole layer' if of_layer else 'a part of a layer'}")
         # The last batch is filled up, so that it needs no compiled step of its own.
-        padded = [*channels, *[channels[0]] * (self._batch - len(channels))]
+        padded = [*units, *[units[0]] * (self._batch - len(units))]
         run = _Run(self._recipe, self._stages, padded, self._materials, on_step)
         run.ascend()
-        return run.finish()[: len(channels)]
+        return run.finish()[: len(units)]
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """One picture of a job: its channel, and which of the job's random streams it draws from."""
+    """One picture of a job: its unit, and which of the job's random streams it draws from."""
 
-    channel: int
-    stream: int
+    unit: Unit
+    number: int
 
 
 class _Run:
@@ -106,27 +112,28 @@ class _Run:
         self,
         recipe: Recipe,
         stages: Sequence[Stage],
-        channels: Sequence[int],
+        units: Sequence[Unit],
         materials: Materials,
         on_step: OnStep | None,
     ) -> None:
         self._recipe, self._stages, self._materials = recipe, stages, materials
         self._on_step = on_step or (lambda done: None)
         # A series between two channels starts and looks the same everywhere, so that places correspond.
-        own = recipe.objective != "interpolation"
-        self._variants = [_Variant(c, i if own else 0) for c in channels for i in range(recipe.pictures)]
-        self._wanted = tf.constant([variant.channel for variant in self._variants], tf.int32)
+        numbers = [0 if recipe.aim.alike else number for number in range(recipe.pictures)]
+        self._variants = [_Variant(unit, number) for unit in units for number in numbers]
+        self._units = [variant.unit for variant in self._variants]
         self._draws = self._each(draw_views)
         self._seeds = self._each(draw_seeds)
         self._points = _points(min(TRAJECTORY_POINTS, recipe.steps), recipe.steps)
         self._frame_points = _points(min(recipe.frames, recipe.steps), recipe.steps)
         self._trajectory: list[tf.Tensor] = []
         self._frames: list[Array] = []
+        self._wanted: Wanted
 
     def _each(self, draw: Callable[[int, int, int, int], Array]) -> Array:
         """(steps, pictures, ...): what each picture draws for each step."""
         recipe = self._recipe
-        drawn = {v: draw(recipe.seed, v.channel, recipe.steps, v.stream) for v in set(self._variants)}
+        drawn = {v: draw(recipe.seed, v.unit.stream, recipe.steps, v.number) for v in set(self._variants)}
         return np.stack([drawn[variant] for variant in self._variants], axis=1)
 
     # -- from stage to stage -----------------------------------------------------------------------
@@ -150,6 +157,7 @@ class _Run:
 
     def _begin(self, number: int) -> None:
         stage = self._stages[number]
+        self._wanted = stage.wanted(self._units)
         if number:
             before = self._stages[number - 1]
             stage.begin(self._enlarged(before, stage.canvas), None)
@@ -167,7 +175,7 @@ class _Run:
         recipe = self._recipe
         if recipe.start_from in ("grey", "black") or not recipe.start:
             return None
-        drawn = {v: draw_start(recipe.seed, v.channel, shape, v.stream) for v in set(self._variants)}
+        drawn = {v: draw_start(recipe.seed, v.unit.stream, shape, v.number) for v in set(self._variants)}
         return np.stack([drawn[variant] for variant in self._variants]) * np.float32(recipe.start)
 
     @property
@@ -197,7 +205,7 @@ class _Run:
         """The finished jobs, those included that only fill the batch."""
         last = self._stages[-1]
         pictures, alpha = self._composed(last.shown()), last.alpha()
-        measured = last.measure([variant.channel for variant in self._variants])
+        measured = last.measure(self._units)
         reached, sparse = (self._mean(values) for values in measured)
         trajectory = np.stack([self._mean(value.numpy()) for value in self._trajectory])
         return [
@@ -253,14 +261,14 @@ def _grid(together: int) -> tuple[int, int]:
 
 
 def octaves(recipe: Recipe, canvas: Canvas) -> list[Canvas]:
-    """The canvases that a recipe works through, from small to the finished picture's."""
+    """The canvases that a recipe works through, from small to the finished picture's, a step each at least."""
     sizes = []
     for number in range(recipe.octaves - 1, -1, -1):
         shrink = recipe.octave_scale**number
         size = (round(canvas[0] / shrink), round(canvas[1] / shrink))
         if min(size) >= min(SMALLEST_OCTAVE, *canvas):
             sizes.append(size)
-    return sizes
+    return sizes[-recipe.steps :]
 
 
 def fitted(recipe: Recipe, own_side: int | None) -> Recipe:

@@ -1,89 +1,68 @@
-"""What a picture is to maximise, as functions of a layer's output. Source of names and formulas: Lucid."""
+"""What a picture is to maximise, as functions of a layer's output. Source of names and formulas: Lucid.
+
+The words of each objective, and where it can be pursued, are in config/objectives.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from generator.config.objectives import ObjectiveName, special_tokens
 from generator.config.recipes import Recipe
-from generator.models.anatomy import special_tokens
+from generator.render.wanted import Wanted, grid, positions
 
-Score = Callable[[tf.Tensor, tf.Tensor, "tf.Tensor | None"], tf.Tensor]
-"""Of a layer's output, (n, height, width, features), (n, tokens, features) or (n, features), the channels
-(n,), and the output for the photo where there is one: what a recipe is about, (n,), in the layer's units."""
+Score = Callable[[tf.Tensor, Wanted, "tf.Tensor | None"], tf.Tensor]
+"""Of a layer's output, (n, height, width, features), (n, tokens, features) or (n, features), what each
+picture is of, and the output for the photo where there is one: what a recipe is about, (n,), in the layer's
+units; for `negative` the activation that is to fall."""
 
 
 def score(recipe: Recipe) -> Score:
-    """The recipe's objective, before its sign: for `negative` the activation that is to fall."""
-    return _SCORES[recipe.objective](recipe)
+    """The recipe's objective, before its sign."""
+    return SCORES[recipe.objective](recipe)
 
 
-def sign(recipe: Recipe) -> float:
-    """1 when the recipe's activation is to rise, -1 when it is to fall."""
-    return -1.0 if recipe.objective == "negative" else 1.0
+# -- of a unit -------------------------------------------------------------------------------------
 
 
-def _positions(output: tf.Tensor) -> tf.Tensor:
-    """(n, positions, features): a transformer's special tokens are no positions."""
-    if len(output.shape) == 2:
-        return output[:, None]
-    if len(output.shape) == 3:
-        return output[:, special_tokens(output.shape[1]) :]
-    return tf.reshape(output, (output.shape[0], -1, output.shape[-1]))
-
-
-def _of(output: tf.Tensor, channels: tf.Tensor) -> tf.Tensor:
-    return tf.gather(tf.cast(output, tf.float32), channels, axis=-1, batch_dims=1)
-
-
-# -- of a channel ----------------------------------------------------------------------------------
-
-
-def _channel(_: Recipe) -> Score:
-    return lambda output, channels, photo: tf.reduce_mean(_of(_positions(output), channels), axis=1)
+def _mean(_: Recipe) -> Score:
+    return lambda output, wanted, photo: wanted.mean(positions(output))
 
 
 def _neuron(recipe: Recipe) -> Score:
     down, right = recipe.position or (0.5, 0.5)
 
-    def unit(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
-        places = _positions(output)
-        height, width = _grid(output)
+    def unit(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
+        if wanted.places is not None:
+            return wanted.mean(positions(output))
+        height, width = grid(output.shape)
         row, column = min(int(down * height), height - 1), min(int(right * width), width - 1)
-        return _of(places[:, row * width + column], channels)
+        return wanted.along(positions(output)[:, row * width + column])
 
     return unit
 
 
-def _grid(output: tf.Tensor) -> tuple[int, int]:
-    """Rows and columns of a layer's positions; tokens that make no square are one row."""
-    if len(output.shape) == 4:
-        return output.shape[1], output.shape[2]
-    count = _positions(output).shape[1]
-    side = int(np.sqrt(count))
-    return (side, side) if side * side == count else (1, count)
-
-
 def _class_token(_: Recipe) -> Score:
-    def token(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+    def token(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
         if len(output.shape) != 3 or not special_tokens(output.shape[1]):
             raise ValueError("this layer has no class token; the recipe is for layers of transformers")
-        return _of(output[:, 0], channels)
+        return wanted.along(output[:, 0])
 
     return token
 
 
 def _interpolation(recipe: Recipe) -> Score:
-    """From the channel to another, the pictures of a job in equal steps (Lucid's channel_interpolate)."""
+    """From the unit to another channel, a job's pictures in equal steps (Lucid's channel_interpolate)."""
     steps = np.linspace(0, 1, recipe.pictures, dtype="float32")
 
-    def mixed(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
+    def mixed(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
         share = tf.tile(tf.constant(steps), [output.shape[0] // len(steps)])
-        places = _positions(output)
-        here = tf.reduce_mean(_of(places, channels), axis=1)
+        places = positions(output)
+        here = wanted.mean(places)
         there = tf.reduce_mean(tf.cast(places[..., recipe.towards], tf.float32), axis=1)
         return (1 - share) * here + share * there
 
@@ -95,24 +74,28 @@ def _interpolation(recipe: Recipe) -> Score:
 
 def _layer(_: Recipe) -> Score:
     """Lucid's deepdream (Mordvintsev et al. 2015)."""
-    return lambda output, channels, photo: tf.reduce_mean(
-        tf.cast(_positions(output), tf.float32) ** 2, axis=(1, 2)
+    return lambda output, wanted, photo: tf.reduce_mean(
+        tf.cast(positions(output), tf.float32) ** 2, axis=(1, 2)
     )
 
 
 def _direction(recipe: Recipe) -> Score:
-    def along(output: tf.Tensor, channels: tf.Tensor, _: tf.Tensor | None) -> tf.Tensor:
-        wanted = np.zeros(output.shape[-1], "float32")
+    """The recipe's direction, or each picture's own."""
+
+    def along(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
+        if wanted.directions:
+            return _dot_cossim(positions(output), wanted.features[:, None], recipe.cossim)
+        weights = np.zeros(output.shape[-1], "float32")
         for channel, weight in recipe.direction:
-            wanted[channel] = weight
-        return _dot_cossim(_positions(output), tf.constant(wanted), recipe.cossim)
+            weights[channel] = weight
+        return _dot_cossim(positions(output), tf.constant(weights), recipe.cossim)
 
     return along
 
 
 def _caricature(recipe: Recipe) -> Score:
-    def response(output: tf.Tensor, channels: tf.Tensor, photo: tf.Tensor | None) -> tf.Tensor:
-        return _dot_cossim(_positions(output), _positions(photo), recipe.cossim)
+    def response(output: tf.Tensor, wanted: Wanted, photo: tf.Tensor | None) -> tf.Tensor:
+        return _dot_cossim(positions(output), positions(photo), recipe.cossim)
 
     return response
 
@@ -127,11 +110,11 @@ def _dot_cossim(output: tf.Tensor, wanted: tf.Tensor, power: float) -> tf.Tensor
     return tf.reduce_mean(product, axis=1)
 
 
-_SCORES: dict[str, Callable[[Recipe], Score]] = {
-    "channel": _channel,
-    "negative": _channel,
-    "logit": _channel,
-    "diversity": _channel,
+SCORES: Mapping[ObjectiveName, Callable[[Recipe], Score]] = {
+    "channel": _mean,
+    "negative": _mean,
+    "logit": _mean,
+    "diversity": _mean,
     "neuron": _neuron,
     "class-token": _class_token,
     "interpolation": _interpolation,
@@ -149,7 +132,7 @@ def likeness(output: tf.Tensor, together: int) -> tf.Tensor:
 
     `output` holds `together` pictures a job, one job after the other. Source: Lucid, `diversity`.
     """
-    places = tf.cast(_positions(output), tf.float32)
+    places = tf.cast(positions(output), tf.float32)
     jobs, count, features = places.shape[0] // together, places.shape[1], places.shape[2]
     places = tf.reshape(places, (jobs, together, count, features))
     if count < features:
@@ -166,14 +149,16 @@ def likeness(output: tf.Tensor, together: int) -> tf.Tensor:
 
 
 def sparsity(output: tf.Tensor) -> tf.Tensor:
-    """How few of a layer's channels answer to each picture, (n,): 0 all alike, 1 a single one.
+    """How few of a layer's channels answer to each picture, (n,): 0 all or none of them, 1 a single one.
 
     Of the channels' mean activations. Source: Treves and Rolls 1991, in the form of Vinje and Gallant 2000.
     """
-    means = tf.reduce_mean(tf.cast(_positions(output), tf.float32), axis=1)
+    means = tf.reduce_mean(tf.cast(positions(output), tf.float32), axis=1)
     count = means.shape[-1]
-    share = tf.reduce_mean(tf.abs(means), axis=-1) ** 2 / (tf.reduce_mean(means**2, axis=-1) + 1e-30)
-    return (1 - share) / (1 - 1 / count) if count > 1 else tf.ones_like(share)
+    square = tf.reduce_mean(means**2, axis=-1)
+    share = tf.reduce_mean(tf.abs(means), axis=-1) ** 2 / (square + 1e-30)
+    few = (1 - share) / (1 - 1 / count) if count > 1 else tf.ones_like(share)
+    return tf.where(square > 0, few, 0.0)
 
 
 def regularization(pictures: tf.Tensor, recipe: Recipe) -> tf.Tensor | None:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from generator.config.recipes import Recipe
 from generator.render.climbing import Climber
-from generator.render.objectives import likeness, regularization, score, sign, sparsity
+from generator.render.objectives import likeness, regularization, score, sparsity
 from generator.render.parameterizations import Canvas, parameterization
-from generator.render.transforms import DRAWS, random_view, rolled, with_noise
+from generator.render.transforms import random_view, rolled, with_noise
+from generator.render.wanted import Wanted, wanted
+from generator.targets import Unit
 
 Array = NDArray[Any]
 
@@ -66,23 +68,13 @@ class Stage:
     ) -> None:
         self._networks, self._recipe, self.canvas, self._pictures = networks, recipe, canvas, pictures
         self._space = parameterization(recipe, canvas, networks.colours, materials.magnitudes)
-        self._photo = _fitted(materials.photo, canvas) if recipe.objective == "caricature" else None
-        self._score, self._sign = score(recipe), sign(recipe)
+        self._photo = _fitted(materials.photo, canvas) if recipe.aim.photo else None
+        self._score = score(recipe)
         self._parameters = tf.Variable(tf.zeros((pictures, *self._space.shape)), trainable=False)
         self._climber = Climber(recipe, self._space, pictures, stride(networks.ascended))
         # How much each pixel has mattered so far: MACO shows the rest as transparent.
         self._mattered = tf.Variable(tf.zeros((pictures, *canvas)), trainable=False)
-        self.step = tf.function(
-            self._one_step,
-            autograph=False,
-            input_signature=(
-                tf.TensorSpec((pictures,), tf.int32),
-                tf.TensorSpec((pictures, DRAWS), tf.float32),
-                tf.TensorSpec((pictures, 2), tf.int32),
-                tf.TensorSpec((), tf.float32),
-                tf.TensorSpec((), tf.float32),
-            ),
-        )
+        self.step = tf.function(self._one_step, autograph=False)
         self._shown = tf.function(self._one_picture, autograph=False)
         self._reached = tf.function(self._one_measurement, autograph=False)
 
@@ -115,12 +107,16 @@ class Stage:
         pictures: Array = self._shown().numpy()
         return pictures
 
-    def measure(self, channels: Sequence[int]) -> tuple[Array, Array]:
+    def wanted(self, units: Sequence[Unit]) -> Wanted:
+        """What a step takes to climb towards these units, one a picture."""
+        return wanted(units, self._networks.ascended.output.shape)
+
+    def measure(self, units: Sequence[Unit]) -> tuple[Array, Array]:
         """What each picture reaches, untransformed and rounded to 8 bits: activation and sparsity, (n,) each.
 
         See `sparsity` in objectives.py.
         """
-        reached, sparse = self._reached(tf.constant(channels, tf.int32))
+        reached, sparse = self._reached(wanted(units, self._networks.measured.output.shape))
         return reached.numpy(), sparse.numpy()
 
     def alpha(self) -> Array | None:
@@ -138,26 +134,29 @@ class Stage:
     def _one_picture(self) -> tf.Tensor:
         return tf.cast(tf.round(self._space.picture(self._parameters) * 255), tf.uint8)
 
-    def _one_measurement(self, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _one_measurement(self, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
         preprocess, measured = self._networks.preprocess, self._networks.measured
         pictures = tf.cast(self._one_picture(), tf.float32) / 255
         output = measured(preprocess(pictures), training=False)
         photo = None if self._photo is None else measured(preprocess(self._photo), training=False)
-        return self._score(output, channels, photo), sparsity(output)
+        return self._score(output, wanted, photo), sparsity(output)
 
     # -- one step ----------------------------------------------------------------------------------
 
     def _one_step(
-        self, channels: tf.Tensor, draws: tf.Tensor, seeds: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+        self, wanted: Wanted, draws: tf.Tensor, seeds: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._parameters)
             pictures = self._space.picture(self._parameters)
             views = with_noise(random_view(pictures, draws, self._recipe), seeds, self._recipe.noise)
+            photo = self._photo_seen(draws)
             if self._seen_whole:
-                reached, objective = self._objective(views, channels, draws)
+                reached, objective = self._objective(views, photo, wanted)
             else:
-                reached, objective = self._tiled(rolled(views, draws[:, 4:6]), channels)
+                places = draws[:, 4:6]
+                photo = None if photo is None else rolled(photo, places)
+                reached, objective = self._tiled(rolled(views, places), photo, wanted)
             cost = regularization(pictures, self._recipe)
             objective = objective if cost is None else objective - cost
         if self._recipe.parameterization == "maco":
@@ -168,18 +167,20 @@ class Stage:
         self._climber.climb(self._parameters, uphill, rate, step)
         return reached
 
+    def _photo_seen(self, draws: tf.Tensor) -> tf.Tensor | None:
+        """The photo as each picture is seen, so that places correspond; None where there is none."""
+        if self._photo is None:
+            return None
+        return random_view(tf.tile(self._photo, [self._pictures, 1, 1, 1]), draws, self._recipe)
+
     def _objective(
-        self, views: tf.Tensor, channels: tf.Tensor, draws: tf.Tensor
+        self, views: tf.Tensor, photo: tf.Tensor | None, wanted: Wanted
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """What each picture reaches, (n,), and the scalar that is to rise."""
         output = self._ascended(views)
-        photo = None
-        if self._photo is not None:
-            # Seen through the same transforms, so that places correspond.
-            same = tf.tile(self._photo, [views.shape[0], 1, 1, 1])
-            photo = tf.stop_gradient(self._ascended(random_view(same, draws, self._recipe)))
-        reached = self._score(output, channels, photo)
-        objective = self._sign * tf.reduce_sum(reached)
+        compared = None if photo is None else tf.stop_gradient(self._ascended(photo))
+        reached = self._score(output, wanted, compared)
+        objective = self._recipe.aim.sign * tf.reduce_sum(reached)
         if self._recipe.objective == "diversity":
             together = self._recipe.pictures
             strength = tf.reduce_mean(tf.reshape(tf.abs(reached), (-1, together)), axis=1)
@@ -194,7 +195,9 @@ class Stage:
     def _seen_whole(self) -> bool:
         return not self._recipe.tile or max(self.canvas) <= self._recipe.tile
 
-    def _tiled(self, views: tf.Tensor, channels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _tiled(
+        self, views: tf.Tensor, photo: tf.Tensor | None, wanted: Wanted
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `_objective`, tile after tile: memory is that of one tile, whatever the picture's size."""
         height, width = views.shape[1:3]
         tall, wide = tile_canvas(self._recipe, (height, width))
@@ -206,11 +209,13 @@ class Stage:
 
         def look(index: tf.Tensor, pull: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
             y, x = places[index, 0], places[index, 1]
-            tile = tf.slice(views, [0, y, x, 0], [views.shape[0], tall, wide, views.shape[3]])
+            tile, beside = (
+                None if x_ is None else tf.slice(x_, [0, y, x, 0], [x_.shape[0], tall, wide, x_.shape[3]])
+                for x_ in (views, photo)
+            )
             with tf.GradientTape() as tape:
                 tape.watch(tile)
-                reached = self._score(self._ascended(tile), channels, None)
-                objective = self._sign * tf.reduce_sum(reached)
+                reached, objective = self._objective(tile, beside, wanted)
             uphill = tape.gradient(objective, tile)
             spread = tf.image.pad_to_bounding_box(uphill, y, x, height, width)
             return index + 1, tf.ensure_shape(pull + spread, views.shape), total + reached

@@ -75,21 +75,20 @@ def with_noise(pictures: tf.Tensor, seeds: tf.Tensor, deviation: float) -> tf.Te
 _START, _VIEWS, _NOISE = 0, 1, 2
 
 
-def draw_start(seed: int, channel: int, shape: tuple[int, ...], variant: int = 0) -> NDArray[Any]:
+def draw_start(seed: int, stream: int, shape: tuple[int, ...], variant: int = 0) -> NDArray[Any]:
     """Standard normal noise of that shape, a picture's own."""
-    return _stream(seed, channel, _START, variant).standard_normal(shape, dtype="float32")
+    return _stream(seed, stream, _START, variant).standard_normal(shape, dtype="float32")
 
 
-def draw_views(seed: int, channel: int, steps: int, variant: int = 0) -> NDArray[Any]:
+def draw_views(seed: int, stream: int, steps: int, variant: int = 0) -> NDArray[Any]:
     """The uniform numbers of all views of one picture: (steps, DRAWS) float32 in [0, 1)."""
-    return _stream(seed, channel, _VIEWS, variant).random((steps, DRAWS), dtype="float32")
+    return _stream(seed, stream, _VIEWS, variant).random((steps, DRAWS), dtype="float32")
 
 
-def draw_seeds(seed: int, channel: int, steps: int, variant: int = 0) -> NDArray[Any]:
+def draw_seeds(seed: int, stream: int, steps: int, variant: int = 0) -> NDArray[Any]:
     """Seeds for the noise of all views of one picture: (steps, 2) int32."""
-    return _stream(seed, channel, _NOISE, variant).integers(2**31, size=(steps, 2), dtype="int32")
+    return _stream(seed, stream, _NOISE, variant).integers(2**31, size=(steps, 2), dtype="int32")
 
 
-def _stream(seed: int, channel: int, purpose: int, variant: int) -> np.random.Generator:
-    # WHOLE is -1, and a stream's name is made of natural numbers.
-    return np.random.default_rng([seed, channel % 2**32, purpose, variant])
+def _stream(seed: int, stream: int, purpose: int, variant: int) -> np.random.Generator:
+    return np.random.default_rng([seed, stream, purpose, variant])

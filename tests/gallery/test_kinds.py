@@ -293,8 +293,8 @@ def test_the_method_is_told_for_every_recipe(varied: SiteReport) -> None:
 def test_every_built_in_recipe_reads_well(tmp_path: Path, name: str) -> None:
     (tmp_path / "photo.png").write_bytes(png(texture(1, 32)))
     needs = {"image": tmp_path / "photo.png", "direction": {0: 1.0}, "towards": 1}
-    lacks = BUILT_IN[name].lacks
-    own = {"base": name, **({lacks: needs[lacks]} if lacks else {})}
+    missing = BUILT_IN[name].missing
+    own = {"base": name, **({missing: needs[missing]} if missing else {})}
     plan = plan_of(
         tmp_path,
         {"net": anatomy([layer("deep", 2, "input")], name="net")},

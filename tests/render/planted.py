@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.tasks import Picture, Task
 from generator.engines.worker import work
@@ -37,10 +36,8 @@ def rendered(
     """Channels of a planted network by a built-in recipe with changes, at SIZE; none may fail."""
     config = ModelConfig.model_validate({"source": str(path), "layers": "all"})
     fingerprint = open_model("planted", config).anatomy.fingerprint
-    fields = {**BUILT_IN[recipe].model_dump(), "size": SIZE, **changes}
-    task = Task(
-        "planted", config, fingerprint, layer, Recipe.model_validate(fields), tuple(channels), len(channels)
-    )
+    changed = BUILT_IN[recipe].changed(changes, {"size": SIZE})
+    task = Task("planted", config, fingerprint, layer, changed, tuple(channels), len(channels))
     pictures = work(task).pictures
     assert [picture.error for picture in pictures] == [""] * len(channels)
     return list(pictures)

@@ -190,17 +190,30 @@ def test_a_dream_excites_the_whole_layer(planted: Path) -> None:
     assert dream.activation > 10 * dream.trajectory[0]
 
 
-def test_a_caricature_repeats_the_photo_in_the_layers_terms(planted: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def half_wave(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo of SIZE: channel 0's wave, on the left only."""
     _, x = np.mgrid[:SIZE, :SIZE]
-    left = np.cos(2 * np.pi * x / 6) * (x < SIZE // 2)  # channel 0's wave, on the left only
-    photo = np.repeat((left * 90 + 128).astype("uint8")[..., None], 3, axis=2)
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    picture = one(planted, "rectified", "caricature", WHOLE, image=tmp_path / "photo.png")
-    layer = _layer(planted, "rectified")
-    shown = np.stack([pixels(picture), photo / 255]).astype("float32")
-    made, wanted = layer(shown).numpy()
+    left = np.cos(2 * np.pi * x / 6) * (x < SIZE // 2)
+    path = tmp_path_factory.mktemp("photos") / "wave.png"
+    Image.fromarray(np.repeat((left * 90 + 128).astype("uint8")[..., None], 3, axis=2)).save(path)
+    return path
+
+
+def test_a_caricature_repeats_the_photo_in_the_layers_terms(planted: Path, half_wave: Path) -> None:
+    picture = one(planted, "rectified", "caricature", WHOLE, image=half_wave)
+    made, wanted = _responses(planted, picture, half_wave)
     assert np.corrcoef(made.ravel(), wanted.ravel())[0, 1] > 0.6
     assert np.linalg.norm(made) > 1.2 * np.linalg.norm(wanted)
+
+
+def _responses(path: Path, picture: Picture, photo: Path) -> np.ndarray[Any, Any]:
+    """What the rectified waves answer to a picture and to a photo."""
+    wanted = np.asarray(Image.open(photo), "float64") / 255
+    answers: np.ndarray[Any, Any] = _layer(path, "rectified")(
+        np.stack([pixels(picture), wanted]).astype("float32")
+    ).numpy()
+    return answers
 
 
 # -- starts, sizes and ascents ---------------------------------------------------------------------
@@ -223,8 +236,10 @@ def open_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     source = keras.Input((None, None, 3))
     filters = layers.Conv2D(len(GABORS), 15, name="gabors", use_bias=False)
-    network = keras.Model(source, layers.ReLU(name="rectified")(filters(source)))
+    either = layers.Conv2D(2, 1, use_bias=False, name="either")
+    network = keras.Model(source, either(layers.ReLU(name="rectified")(filters(source))))
     filters.kernel.assign(np.stack([gabor(*known) for known in GABORS], axis=3))
+    either.kernel.assign(np.array([[1, 0, 0, 1, 0, 0], [1, 0, 0, -1, 0, 0]]).T[None, None])
     path = tmp_path_factory.mktemp("open") / "open.keras"
     network.save(path)
     return path
@@ -258,6 +273,26 @@ def test_tiles_see_as_the_whole_does(open_net: Path, photo: Path) -> None:
     # No seams where tiles would meet without their shifts.
     sharpest = [np.abs(np.diff(grey(each), axis=1)).mean(axis=0).max() for each in (whole, tiled)]
     assert sharpest[1] < 1.5 * sharpest[0]
+
+
+def test_a_caricature_seen_in_tiles_is_one_too(open_net: Path, half_wave: Path) -> None:
+    picture = one(open_net, "rectified", "caricature", WHOLE, image=half_wave, tile=32, steps=48)
+    made, wanted = _responses(open_net, picture, half_wave)
+    assert np.corrcoef(made.ravel(), wanted.ravel())[0, 1] > 0.6
+
+
+def test_varied_pictures_seen_in_tiles_are_varied_too(open_net: Path) -> None:
+    fields = {"pictures": 2, "tile": 32, "seed": 3}
+    alone, apart = (one(open_net, "either", "diversity", diversity=d, **fields) for d in (0.0, 2.0))
+    waves = [[_response(open_net, tile) for tile in tiles(picture)] for picture in (alone, apart)]
+    likeness = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in waves]
+    assert likeness[1] < 0.8 * likeness[0]
+
+
+def _response(path: Path, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The picture's mean answers to the two waves that `either` likes."""
+    answers = _layer(path, "rectified")(picture[None].astype("float32")).numpy().mean((0, 1, 2))
+    return answers[[0, 3]]
 
 
 @pytest.mark.parametrize(("start", "level"), [("grey", 0.5), ("black", 0.0)])
