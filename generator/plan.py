@@ -13,11 +13,12 @@ from itertools import groupby
 
 from generator.cache.entries import Cache
 from generator.config.problems import Location, Problem
-from generator.config.recipes import WHOLE, Recipe
+from generator.config.recipes import Recipe
 from generator.config.schema import Channels, Config, LayerConfig, ModelConfig
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.render import RENDERER_VERSION
+from generator.targets import WHOLE
 
 
 @dataclass(frozen=True)

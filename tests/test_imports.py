@@ -15,7 +15,7 @@ from tests.conftest import ROOT, Rendered, environment
 PACKAGE = ROOT / "generator"
 
 LEVELS = [
-    {"errors", "quiet", "resources", "__init__"},
+    {"errors", "quiet", "resources", "targets", "__init__"},
     {"config"},
     {"cache", "datasets"},
     {"models"},

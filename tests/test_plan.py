@@ -14,11 +14,12 @@ import generator.plan
 from generator.cache.entries import Cache, Record
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
-from generator.config.recipes import RECIPE_FILES, WHOLE
+from generator.config.recipes import RECIPE_FILES
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers, only
 from generator.render import RENDERER_VERSION
+from generator.targets import WHOLE
 
 
 def layer(name: str, kind: str, channels: int, renderable: bool = True) -> Layer:

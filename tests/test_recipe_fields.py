@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from generator.config.conflicts import Conflict, ConflictError
 from generator.config.cookbook import BUILT_IN
 from generator.config.objectives import OBJECTIVES
+from generator.config.problems import describe
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 
@@ -143,7 +144,7 @@ def test_the_line_names_file_field_and_fix(tmp_path: Path) -> None:
         "    equalize: 0.5\n"
     )
     read = read_config(path)
-    lines = [read.describe(problem).removeprefix(f"{path}:") for problem in read.problems]
+    lines = [describe(path, read.lines, problem).removeprefix(f"{path}:") for problem in read.problems]
     assert sorted(lines) == [
         "4: recipes.mine.cossim: does nothing here, as it needs `objective: direction or caricature`; "
         "leave it out, or set that",

@@ -143,6 +143,8 @@ def _why_unusable(name: str, config: Config, file: ConfigFile) -> str:
         return f"no recipe {name!r}{suggestion(name, known)}"
     missing = config.recipe(name).missing
     place: Location = ("recipes", name)
-    if not missing or any(file.is_wrong(*place, part) for part in (missing, "base", "objective", "start_from")):
+    if not missing or any(
+        file.is_wrong(*place, part) for part in (missing, "base", "objective", "start_from")
+    ):
         return ""
     return f"recipe {name!r} needs `{missing}:`; give it under `recipes: {name}:`"

@@ -24,9 +24,6 @@ Start = Literal["noise", "grey", "black", "image"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Ascent = Literal["normalized", "adam", "plain"]
 
-WHOLE = -1
-"""Stands for the channel of a picture that is of a whole layer."""
-
 SMALLEST = 16
 """Pixels that a picture, and what is shown of it at once, has along a side at least."""
 

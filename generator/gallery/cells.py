@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from generator.cache.entries import Record
-from generator.config.recipes import WHOLE
 from generator.gallery import shapes
 from generator.gallery.pages import LayerView, Note, RecipeView
+from generator.targets import WHOLE
 
 State = Literal["shown", "dead", "failed", "missing"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from generator.config.recipes import WHOLE
 from generator.gallery.names import safe_names
 from generator.gallery.pages import (
     OWN_IDS,
@@ -21,6 +20,7 @@ from generator.gallery.pages import (
 from generator.gallery.settings import settings_of
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Plan
+from generator.targets import WHOLE
 
 Keys = Mapping[tuple[str, int], str]
 """The keys of a layer's pictures by (recipe's name, channel)."""

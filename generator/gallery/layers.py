@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from generator.config.recipes import WHOLE
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.likeness import likeness_order
@@ -21,6 +20,7 @@ from generator.gallery.script_data import layer_data
 from generator.gallery.sections import Build
 from generator.gallery.sheets import Drawn, Entry, Sheet, sheets_of, write_sheets
 from generator.gallery.snapshot import Snapshot
+from generator.targets import WHOLE
 
 
 @dataclass(frozen=True)

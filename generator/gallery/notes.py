@@ -8,11 +8,11 @@ from pathlib import Path
 
 from generator.config.mistakes import shown, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
-from generator.config.recipes import WHOLE
 from generator.config.yaml_file import Yaml, read_yaml
 from generator.errors import UserError
 from generator.gallery.pages import Note
 from generator.plan import Plan
+from generator.targets import WHOLE
 
 _KEYS = ("label", "text", "tags")
 

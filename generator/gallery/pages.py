@@ -19,10 +19,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from generator.config.recipes import WHOLE, Recipe
+from generator.config.recipes import Recipe
 from generator.gallery.provenance import Digested
 from generator.gallery.settings import Settings
 from generator.models.anatomy import Anatomy, Layer
+from generator.targets import WHOLE
 
 INDEX = "index.html"
 ABOUT = "about.html"

@@ -261,7 +261,7 @@ def _grid(together: int) -> tuple[int, int]:
 
 
 def octaves(recipe: Recipe, canvas: Canvas) -> list[Canvas]:
-    """The canvases that a recipe works through, from small to the finished picture's, a step each at least."""
+    """The canvases that a recipe works through, from small to the finished picture's, a step each."""
     sizes = []
     for number in range(recipe.octaves - 1, -1, -1):
         shrink = recipe.octave_scale**number

@@ -13,13 +13,14 @@ from PIL import Image, ImageSequence
 
 from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import WHOLE, Recipe
+from generator.config.recipes import Recipe
 from generator.gallery.names import safe_names
 from generator.gallery.pictures import GREY, GUTTER, TILE, Encoding, encode
 from generator.gallery.settings import settings_of
 from generator.gallery.shapes import grid, is_small, shown_width
 from generator.gallery.site import SiteReport
 from generator.plan import Plan
+from generator.targets import WHOLE
 from tests.gallery.conftest import build, files_of, moments_of
 from tests.synthetic import anatomy, fill, layer, pixels_of, plan_of, png, record, texture, varied_plan
 

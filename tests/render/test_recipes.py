@@ -12,8 +12,8 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from generator.config.recipes import WHOLE
 from generator.engines.tasks import Picture
+from generator.targets import WHOLE
 from tests.render.planted import GABORS, SIZE, STILL, grey, rendered, strongest_wave, turn
 
 
