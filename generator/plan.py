@@ -155,7 +155,7 @@ def matching_layers(pattern: str, anatomy: Anatomy) -> list[Layer]:
 
 
 def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator[Problem]:
-    """Layers that no network has, with the nearest names, and channels out of range."""
+    """Layers that no network has, with the nearest names, channels out of range, recipes for other layers."""
     for name, anatomy in anatomies.items():
         for index, selection in enumerate(config.models[name].layers):
             location: Location = ("models", name, "layers", index)
@@ -171,6 +171,24 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
                     yield Problem(place, _no_channel(text, layer))
                 for recipe_name in _recipes(selection, config.models[name]):
                     yield from _recipe_beyond(recipe_name, config, layer)
+            above: Location = location if selection.recipes is not None else ("models", name)
+            for recipe_name in _recipes(selection, config.models[name]):
+                if message := _unfit(recipe_name, config, layers, anatomy):
+                    yield Problem((*above, "recipes"), message)
+
+
+def _unfit(name: str, config: Config, layers: Sequence[Layer], anatomy: Anatomy) -> str:
+    """What keeps a recipe's objective from some of the layers, or nothing."""
+    read = {before for layer in anatomy.layers for before in layer.inputs}
+    objective = config.recipe(name).aim
+    found = [
+        (layer, why) for layer in layers if (why := objective.unfit(layer.shape, layer.name not in read))
+    ]
+    if not found:
+        return ""
+    others = f" (nor for {len(found) - 1} more of its layers)" if len(found) > 1 else ""
+    layer, why = found[0]
+    return f"recipe {name!r} is not for layer {layer.name!r}, which {why}{others}"
 
 
 def _recipe_beyond(name: str, config: Config, layer: Layer) -> Iterator[Problem]:

@@ -227,6 +227,32 @@ def test_problems_of_layers_and_channels_are_all_found(tmp_path: Path) -> None:
     ]
 
 
+def test_recipes_that_are_not_for_a_layer_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "models:\n  net:\n    recipes: class-token\n    layers:\n      - 'block*_conv'\n"
+        "      - {name: block1_conv, recipes: [channel, logit]}\n"
+        "      - {name: tokens, recipes: [class-token, channel]}\n"
+        "      - {name: patches, recipes: class-token}\n"
+        "      - {name: scores, recipes: logit}\n      - {name: masks, recipes: logit}\n"
+    )
+    layers = {"tokens": (17, 4), "patches": (16, 4), "scores": (4,), "masks": (8, 8, 4)}
+    more = [replace(layer(name, "Dense", 4), shape=shape) for name, shape in layers.items()]
+    more[-1] = replace(more[-1], inputs=("block1_conv",))
+    net = replace(NET, layers=(*NET.layers, *more))
+    found = [(p.location[2:], p.message) for p in layer_problems(read_config(path).config, {"net": net})]
+    token = "which has no class token; those are in layers of transformers, which are of tokens"
+    classes = "which has no scores of classes; those are in the last layers of a network"
+    assert found == [
+        (
+            ("recipes",),
+            f"recipe 'class-token' is not for layer 'block1_conv', {token} (nor for 1 more of its layers)",
+        ),
+        (("layers", 1, "recipes"), f"recipe 'logit' is not for layer 'block1_conv', {classes}"),
+        (("layers", 3, "recipes"), f"recipe 'class-token' is not for layer 'patches', {token}"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("selection", "count"),
     [
