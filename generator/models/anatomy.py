@@ -42,8 +42,9 @@ class Anatomy:
 
     `name` is its title, `source` and `weights` where network and weights came from in the user's words,
     `origin` one sentence on that for the gallery, `fingerprint` the SHA-256 of graph, weights and
-    preprocessing, `input_shape` (height, width, colours), `preprocessing` in words, `classes` the class
-    names of its output or empty.
+    preprocessing, `input_shape` (height, width, colours), `preprocessing` in words with the reason for it,
+    `classes` the class names of its output or empty, `preprocessing_guessed` whether nobody said and nothing
+    in the network shows which preprocessing it wants.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Anatomy:
     parameters: int
     layers: tuple[Layer, ...]
     classes: tuple[str, ...] = ()
+    preprocessing_guessed: bool = False
 
     def layer(self, name: str) -> Layer:
         """The layer of that name; KeyError if there is none."""

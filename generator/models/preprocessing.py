@@ -6,18 +6,15 @@ is `x * scale + offset` per colour, perhaps with the colours in another order; s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
-
-if TYPE_CHECKING:
-    from generator.models.graph import Step
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -43,6 +40,19 @@ class Preprocessing:
         black = _listing(self.offset)
         white = _listing(tuple(s + o for s, o in zip(self.scale, self.offset, strict=True)))
         return f"black becomes {black}, white {white}" + (", colours in the order BGR" if self.bgr else "")
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What a network is taken to want, why, and whether that is a guess that a user should look at."""
+
+    mapping: Preprocessing
+    reason: str
+    guessed: bool = False
+
+    def describe(self) -> str:
+        """In words: what black and white become, and why so."""
+        return f"{self.mapping.describe()}: {self.reason}"
 
 
 def _shared(values: tuple[float, ...]) -> Any:
@@ -90,27 +100,6 @@ def from_function(preprocess_input: Callable[[NDArray[Any]], Any]) -> Preprocess
     black, white, red = np.asarray(preprocess_input(probes), "float64").reshape(3, 3)
     bgr = bool(abs(red - black)[0] < abs(red - black)[2])
     return _affine(white - black, black, bgr)
-
-
-def guessed(steps: Sequence[Step], colours: int) -> Preprocessing:
-    """`raw` for networks that begin by rescaling their input from [0, 255] themselves, else `unit`."""
-    kinds = [(type(step.operation).__name__, step) for step in steps[1:]]
-    # Augmentation does nothing here, and turning colours or axes round changes no range.
-    idle = ("Random", "GetItem", "Stack", "Cast", "Permute", "Transpose")
-    first = [(kind, step) for kind, step in kinds if not kind.startswith(idle)][:1]
-    rescales = any(kind in ("Rescaling", "Normalization") or _by_pixels(step) for kind, step in first)
-    return named("raw" if rescales else "unit", colours)
-
-
-def _by_pixels(step: Step) -> bool:
-    """Whether this is arithmetic by a number that only makes sense for pixels in [0, 255]."""
-    kind, nodes = type(step.operation).__name__, getattr(step.operation, "_inbound_nodes", [])
-    given = [value for node in nodes[:1] for value in node.arguments.args]
-    given = [value.numpy() if hasattr(value, "numpy") else value for value in given]
-    sizes = [float(np.abs(value).max()) for value in given if isinstance(value, int | float | np.ndarray)]
-    if kind == "Multiply":
-        return any(0 < size < 1 / 64 for size in sizes)
-    return kind in ("TrueDivide", "Divide", "Subtract", "Add") and any(size > 64 for size in sizes)
 
 
 def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Preprocessing:

