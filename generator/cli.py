@@ -133,9 +133,11 @@ def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
 @debug_option
 def plan(config: Path, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
-    from generator.console.session import open_plan, what_is_due
+    from generator.console.session import open_plan, warn_of_guesses, what_is_due
 
-    for line in what_is_due(open_plan(config, quiet=False)):
+    opened = open_plan(config, quiet=False)
+    warn_of_guesses(opened.models)
+    for line in what_is_due(opened):
         click.echo(line)
 
 
@@ -152,13 +154,16 @@ def layers(model: str, config: Path | None, weights: str | None, debug: bool) ->
     MODEL is a name in the config, a built-in, a keras.applications name, a saved model's file or a
     factory `package.module:function`.
     """
-    from generator.console.session import model_settings
-    from generator.console.wording import layer_table
+    from generator.console.session import model_settings, warn_of_guesses
+    from generator.console.wording import input_words, layer_table
     from generator.models.zoo import open_model
 
     settings = model_settings(model, config, weights)
     sys.path.insert(0, str((config or Path("config.yaml")).resolve().parent))
-    for line in layer_table(open_model(model, settings).anatomy.layers):
+    anatomy = open_model(model, settings).anatomy
+    warn_of_guesses({model: anatomy})
+    click.echo(input_words(anatomy))
+    for line in layer_table(anatomy.layers):
         click.echo(line)
 
 

@@ -56,7 +56,7 @@ def configure(tiny_file: Path) -> Callable[..., Path]:
     def write(folder: Path, layers: str = "[first, second]", **settings: object) -> Path:
         shared = {"size": 24, "steps": 3, **settings}
         lines = [f"{key}: {value}" for key, value in shared.items()]
-        model = [f"  tiny:\n    source: {tiny_file}\n    layers: {layers}"]
+        model = [f"  tiny:\n    source: {tiny_file}\n    preprocessing: unit\n    layers: {layers}"]
         path = folder / "config.yaml"
         path.write_text("\n".join([*lines, "models:", *model, ""]))
         return path
@@ -146,7 +146,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     (folder / "nets.py").write_text(BROKEN)
     config = folder / "config.yaml"
     config.write_text(
-        "size: 24\nsteps: 3\nbatch: 1\nmodels:\n  broken:\n    source: nets:build\n"
+        "size: 24\nsteps: 3\nbatch: 1\nmodels:\n  broken:\n    source: nets:build\n    preprocessing: unit\n"
         "    layers: [good, {name: unlucky, channels: 0-1}]\n"
     )
     return Rendered(folder, config, process_run("render", config, "--jobs", "1", cwd=folder))

@@ -62,8 +62,12 @@ def test_models_lists_what_can_be_opened_by_name() -> None:
 
 
 def test_layers_lists_names_kinds_shapes_channels_and_fields(tiny_file: Path) -> None:
-    lines = click_run("layers", tiny_file).output.splitlines()
-    table = [re.split(r"\s{2,}", line) for line in lines]
+    said = click_run("layers", tiny_file).output.splitlines()
+    assert said[0].startswith(
+        f"Warning: {tiny_file}: the range of its input is a guess (black becomes 0, white"
+    )
+    assert said[1].startswith("Input 32 x 32 x 3; black becomes 0, white 1: a guess, since the network does")
+    table = [re.split(r"\s{2,}", line) for line in said[2:]]
     assert table[0] == ["layer", "kind", "shape", "channels", "sees"]
     assert ["first", "Conv2D", "32 x 32 x 6", "6", "3 px"] in table
     assert ["second", "Conv2D", "16 x 16 x 8", "8", "5 px"] in table
@@ -235,6 +239,7 @@ def test_a_changed_recipe_concerns_only_its_pictures(copy: Path) -> None:
     text = copy.read_text().replace("[first, second]", "[first, {name: second, recipes: [channel, long]}]")
     copy.write_text(text + "recipes:\n  long: {steps: 4}\n")
     lines = click_run("plan", copy).output.splitlines()
+    assert lines.pop(0) == "tiny: Input 32 x 32 x 3; black becomes 0, white 1: as the config says."
     assert [re.sub(r"\s+", " ", line) for line in lines[:2]] == [
         "tiny/first (channel) 0 of 6 due done",
         "tiny/second (channel) 0 of 8 due done",
@@ -248,8 +253,19 @@ def test_a_changed_recipe_concerns_only_its_pictures(copy: Path) -> None:
 def test_plan_says_when_it_cant_know_the_time(tmp_path: Path, configure: Callable[..., Path]) -> None:
     lines = click_run("plan", configure(tmp_path)).output.splitlines()
     assert lines[0] == "Opening tiny ..."
-    assert lines[1].endswith("6 of      6 due  time unknown yet")
+    assert lines[2].endswith("6 of      6 due  time unknown yet")
     assert "14 of 14 pictures are due: time unknown until a first picture is made" in lines[-1]
+
+
+def test_a_guessed_range_is_warned_of_where_pictures_depend_on_it(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    config = configure(tmp_path)
+    config.write_text(config.read_text().replace("    preprocessing: unit\n", ""))
+    words = "Warning: tiny: the range of its input is a guess (black becomes 0, white 1); say it with"
+    assert click_run("plan", config).stderr.startswith(words)
+    assert words in click_run("render", config, "--time-limit", "0.001s", "--jobs", "1").stderr
+    assert words not in click_run("render", config, "--time-limit", "0.001s", "--jobs", "1", "-q").stderr
 
 
 def test_a_time_limit_ends_cleanly_and_says_how_to_go_on(

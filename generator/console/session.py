@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,10 @@ from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
 from generator.console.signals import on_stop
-from generator.console.wording import duration, many, short, size
+from generator.console.wording import duration, guess_warning, input_words, many, short, size
 from generator.engines.local import LocalEngine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
+from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.plan import only as select
@@ -37,6 +38,13 @@ UNKNOWN_TIME = "time unknown until a first picture is made"
 def open_plan(path: Path, quiet: bool) -> Plan:
     """The plan of a config file, saying which networks are opened for it."""
     return load_plan(path, say=(lambda text: None) if quiet else click.echo)
+
+
+def warn_of_guesses(anatomies: Mapping[str, Anatomy]) -> None:
+    """Say on standard error for which networks, by the user's names, the range of their input is a guess."""
+    for name, anatomy in anatomies.items():
+        if warning := guess_warning(name, anatomy):
+            click.echo(warning, err=True)
 
 
 def render(
@@ -58,6 +66,8 @@ def render(
         wanted = many(len({job.key for job in chosen}), "picture")
         say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, none missing.")
         return Outcome()
+    if not quiet:
+        warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
     engine = LocalEngine(jobs)
     say(f"Rendering {len(due):,} of {many(len(plan.keys), 'picture')} with {many(engine.jobs, 'worker')} ...")
     with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
@@ -137,7 +147,9 @@ def report_failures(outcome: Outcome) -> None:
 
 
 def what_is_due(plan: Plan) -> Iterator[str]:
-    """What `build-site plan` says: a line for each layer and recipe, then the sum."""
+    """What `build-site plan` says: a line for each network's input, each layer and recipe, then the sum."""
+    for name, anatomy in plan.models.items():
+        yield f"{name}: {input_words(anatomy)}"
     cache = Cache(plan.config.cache)
     due = {job.key for job in plan.due(cache)}
     timings = Timings(cache)

@@ -119,11 +119,31 @@ def _shown(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
+def input_words(anatomy: Any) -> str:
+    """What an anatomy's network takes: `Input 224 x 224 x 3; black becomes 0, white 255: ...`."""
+    return f"Input {_shape(anatomy.input_shape)}; {anatomy.preprocessing}."
+
+
+def guess_warning(name: str, anatomy: Any) -> str | None:
+    """What to say of a network whose input range is a guess, else None."""
+    if not anatomy.preprocessing_guessed:
+        return None
+    black_white = anatomy.preprocessing.partition(":")[0]
+    return (
+        f"Warning: {name}: the range of its input is a guess ({black_white}); say it with `preprocessing:`, "
+        "for if it is another, the pictures are wrong"
+    )
+
+
+def _shape(shape: Iterable[int | None]) -> str:
+    return " x ".join("?" if side is None else str(side) for side in shape)
+
+
 def layer_table(layers: Iterable[Any]) -> Iterator[str]:
     """Lines: the layers of an anatomy that can be rendered, under a heading."""
     yield f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}"
     for layer in layers:
         if layer.renderable:
-            shape = " x ".join("?" if n is None else str(n) for n in layer.shape)
+            shape = _shape(layer.shape)
             sees = f"{layer.receptive_field} px" if layer.receptive_field else "all"
             yield f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>7}"
