@@ -21,7 +21,7 @@ from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
 from generator.models.preprocessing import Preprocessing
 
-READING = 2
+READING = 3
 """Raised when the same network is read otherwise: what was remembered before is then asked for again."""
 
 _NO_PART_OF_IDENTITY = re.compile(r"initializer|regularizer|constraint|^seed$|^trainable$|^name$")
