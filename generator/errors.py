@@ -1,10 +1,12 @@
 """What a user can get wrong, and the exit codes that say so.
 
 The command line prints any of these in a line or a few; everything else is our bug and keeps its traceback.
+What is raised by Keras, TensorFlow or a user's code is told by its `cause`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 EXIT_SOME_FAILED = 1
@@ -69,3 +71,40 @@ class Interrupted(MicroscopeError):
     def lines(self) -> tuple[str, ...]:
         """The bare message: being stopped is no error."""
         return (self.message,)
+
+
+# -- what other people's errors say ----------------------------------------------------------------
+
+_COLOUR = re.compile(r"\x1b\[\d*m")
+_AROUND = (
+    re.compile(r"in user code:\n.*?\n\s*\n\s+\w+: ", re.DOTALL),  # TensorFlow, tracing a function
+    re.compile(r".*Exception encountered when calling [^\n]*\.\s*\n", re.DOTALL),  # Keras, calling a layer
+    re.compile(r".*(?:Error|Exception) encountered:\s", re.DOTALL),  # Keras, asking for shapes, loading
+)
+"""What Keras and TensorFlow put before a cause, the outermost first."""
+_AFTER = re.compile(r"\n\s*Arguments received by .*|\s*\[Op:\w+\].*| Full object config: .*", re.DOTALL)
+_NODE = re.compile(r"^(?:\{\{function_node [^}]*\}\}\s*)+")
+_PREFACE = ("Graph execution error", "Detected at node", 'File "')
+_LONGEST = 400
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, in one line: the innermost cause, out of all that libraries wrap around it.
+
+    The error's type where it has no words.
+    """
+    text = _COLOUR.sub("", str(error))
+    for around in _AROUND:
+        text = around.sub("", text, count=1)
+    lines = [line.strip() for line in _AFTER.sub("", text).splitlines() if line.strip()]
+    # TensorFlow tells where the graph was built before it tells what is wrong.
+    told = max((number for number, line in enumerate(lines, 1) if line.startswith(_PREFACE)), default=0)
+    line = _NODE.sub("", (lines[told:] or lines or [""])[0])
+    line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+    return line or type(error).__name__
+
+
+def typed_cause(error: BaseException) -> str:
+    """The same after the error's type: `ValueError: no such thing`."""
+    kind, said = type(error).__name__, cause(error)
+    return kind if said == kind else f"{kind}: {said}"

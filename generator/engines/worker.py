@@ -13,7 +13,7 @@ from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines import encoding
 from generator.engines.tasks import Picture, Result, Setup, Task, failed
-from generator.errors import ModelError, UserError
+from generator.errors import ModelError, UserError, typed_cause
 from generator.render import RENDERER_VERSION
 from generator.targets import unit_of
 
@@ -25,7 +25,7 @@ def work(task: Task) -> Result:
     except UserError as error:
         return failed(task, error.message)
     except Exception as error:  # one bad layer must not end a night's run
-        return failed(task, f"{type(error).__name__}: {_first_line(error)}")
+        return failed(task, typed_cause(error))
 
 
 def _halving(task: Task) -> Result:
@@ -83,14 +83,6 @@ def _picture(channel: int, rendering: Any, recipe: Recipe) -> Picture:
 def _versions() -> dict[str, str]:
     packages = ("pocket-microscope", "tensorflow", "keras", "numpy")
     return {"renderer": str(RENDERER_VERSION), **{package: version(package) for package in packages}}
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # TensorFlow tells where the graph was built before it tells what is wrong.
-    preface = ("Graph execution error", "Detected at node", 'File "')
-    told = max((number for number, line in enumerate(lines, 1) if line.startswith(preface)), default=0)
-    return (lines[told:] or lines or ["no further word"])[0]
 
 
 # -- what a worker keeps between tasks -------------------------------------------------------------

@@ -84,10 +84,10 @@ def check_graph(network: Any) -> None:
 
 def has_graph(network: Any) -> bool:
     """Whether a Keras model knows how its layers are connected: a functional or a built sequential one."""
-    return bool(_functional(network))
+    return bool(functional_of(network))
 
 
-def _functional(operation: Any) -> Any:
+def functional_of(operation: Any) -> Any:
     """The functional model behind an operation that is a model with a graph, else None."""
     if hasattr(operation, "_functional"):  # Sequential keeps its graph there
         return operation._functional
@@ -122,12 +122,12 @@ class _Walk:
         self._makers[id(tensor)] = step
 
     def through(self, network: Any, inputs: list[Any], prefix: str) -> Any:
-        graph = _functional(network)
+        graph = functional_of(network)
         return graph._run_through_graph(inputs, operation_fn=lambda op: self._visit(op, prefix))
 
     def _visit(self, operation: Any, prefix: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if _functional(operation) is not None:
+            if functional_of(operation) is not None:
                 return self.through(operation, _tensors(args, kwargs), f"{prefix}{operation.name}/")
             name = self._name(f"{prefix}{operation.name}")
             output = self._replace(name, operation)(*args, **kwargs)

@@ -8,11 +8,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import re
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from generator.cache.entries import Cache, write_atomically
 from generator.config.schema import ModelConfig, is_file_name
@@ -24,33 +21,21 @@ from generator.models.preprocessing import Preprocessing
 READING = 3
 """Raised when the same network is read otherwise: what was remembered before is then asked for again."""
 
-_NO_PART_OF_IDENTITY = re.compile(r"initializer|regularizer|constraint|^seed$|^trainable$|^name$")
-
 
 def fingerprint(network: Any, steps: list[Step], mapping: Preprocessing) -> str:
-    """SHA-256 (hex) of a network's graph, weights and preprocessing."""
-    digest = hashlib.sha256()
-    graph = [(step.name, type(step.operation).__name__, step.inputs, _settings(step)) for step in steps]
-    text = json.dumps([graph, mapping.scale, mapping.offset, mapping.bgr], sort_keys=True, default=_name_of)
-    digest.update(text.encode())
-    for weight in network.weights:
-        values = np.ascontiguousarray(weight.numpy())
-        digest.update(f"{values.dtype}{values.shape}".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
+    """SHA-256 (hex) of all that determines what a network computes of display pixels, and its layers' names.
 
+    That is its graph with all arguments, settings, code, weights and other state, its input's shape, and
+    its preprocessing. It is the same in every process and after saving and loading the network.
+    """
+    import keras
 
-def _settings(step: Step) -> dict[str, Any]:
-    config = getattr(step.operation, "get_config", dict)
-    try:
-        values: dict[str, Any] = config()
-    except NotImplementedError:
-        values = {}
-    return {key: value for key, value in values.items() if not _NO_PART_OF_IDENTITY.search(key)}
+    from generator.models.canonical import Canon, digest
 
-
-def _name_of(value: object) -> str:
-    return getattr(value, "__name__", type(value).__name__)
+    names = [[step.name, step.channels_first] for step in steps]
+    pixels = [list(mapping.scale), list(mapping.offset), mapping.bgr]
+    shared = [keras.config.floatx(), keras.config.epsilon()]
+    return digest([Canon(network).of(network), names, pixels, shared])
 
 
 # -- what is known without opening -----------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from generator.errors import ModelError
+from generator.errors import ModelError, cause
 from generator.models.graph import has_graph
 
 
@@ -28,7 +28,7 @@ def with_graph(network: Any, source: str) -> Any:
         traced = keras.Model(pixels, output, name=network.name)
     except Exception as error:  # a user's code can fail in any way
         raise ModelError(
-            f"{source}: {type(network).__name__} can't be traced ({_one_line(error)}); its call must use "
+            f"{source}: {type(network).__name__} can't be traced ({cause(error)}); its call must use "
             "only Keras layers and keras.ops, or build it with keras.Model(inputs, outputs)"
         ) from error
     known = {id(weight) for weight in traced.weights}
@@ -49,8 +49,3 @@ def _built_shape(network: Any, source: str) -> tuple[int | None, ...]:
     if isinstance(shapes, dict) or not all(side is None or isinstance(side, int) for side in shapes):
         raise ModelError(f"{source}: has {len(shapes)} inputs; only networks with one can be shown")
     return tuple(shapes)
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -18,7 +18,7 @@ from typing import Any
 
 from generator.config.schema import ModelConfig, is_file_name
 from generator.config.schema import Preprocessing as PreprocessingConfig
-from generator.errors import ModelError
+from generator.errors import ModelError, cause, typed_cause
 from generator.models import efficientnet_lite, input_range, layout, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import check_graph, flatten
@@ -186,16 +186,11 @@ def _why_not_built(source: str, weights: str | None, error: Exception) -> str:
             f"({', '.join(BUILT_IN)}) need no download"
         )
     where = f"{source}: " if weights in (None, "imagenet") else f"{weights}: not weights for {source}: "
-    return where + _one_line(error)
+    return where + cause(error)
 
 
 def _keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 # -- saved models and factories --------------------------------------------------------------------
@@ -211,7 +206,7 @@ def _saved(path: Path, weights: str) -> _Opened:
             network = keras.saving.load_model(path, compile=False)
     except Exception as error:
         hint = "custom code opens through a factory, `source: package.module:function`"
-        raise ModelError(f"{path}: not a readable Keras model: {_one_line(error)} ({hint})") from error
+        raise ModelError(f"{path}: not a readable Keras model: {cause(error)} ({hint})") from error
     return _own(network, str(path), weights, f"saved model {path.name}")
 
 
@@ -221,8 +216,7 @@ def _factory(source: str, weights: str) -> _Opened:
     try:
         network = getattr(importlib.import_module(module_name), function_name)()
     except Exception as error:  # a user's code can fail in any way
-        reason = f"{type(error).__name__}: {_one_line(error)}"
-        raise ModelError(f"{source}: {reason}; a factory is `package.module:function`") from error
+        raise ModelError(f"{source}: {typed_cause(error)}; a factory is `package.module:function`") from error
     return _own(network, source, weights, f"made by {source}")
 
 
@@ -257,7 +251,7 @@ def _load_weights(network: Any, path: Path) -> None:
         with warnings.catch_warnings(action="ignore"):
             network.load_weights(path)
     except Exception as error:
-        raise ModelError(f"{path}: not weights for {network.name}: {_one_line(error)}") from error
+        raise ModelError(f"{path}: not weights for {network.name}: {cause(error)}") from error
 
 
 def _preprocessing(config: ModelConfig, own: Assumed, colours: int) -> Assumed:
