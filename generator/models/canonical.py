@@ -232,7 +232,7 @@ def _keras_own() -> frozenset[str]:
 def _attributes(operation: Any) -> Iterator[tuple[str, Any]]:
     books = ("_self_", "_compile_")
     for name, value in vars(operation).items():
-        if name not in _keras_own() and not name.startswith(books):
+        if name not in (*_keras_own(), "_shown_name") and not name.startswith(books):
             yield name, value
 
 

@@ -1,19 +1,22 @@
 """A Keras network as a flat list of steps, nested models inlined, so that any step can be an output.
 
 This is the one module that touches Keras' graph itself. A step's name is its operation's; inside a nested
-model it is `model/operation`; when an operation is used again (shared layers), `name:2`, `name:3` ...
+model it is `model/operation`; when an operation is used again (shared layers), `name:2`, `name:3` ...; of
+further outputs of an operation `name.1`, `name.2` ... Where such a name is taken the next number is.
 Networks that keep channels first are shown as if they kept them last (see `layout`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from generator.errors import ModelError
 from generator.models import layout
+from generator.models.bytecode import is_library
+from generator.models.scopes import shown_name
 
 Replace = Callable[[str, Any], Any]
 
@@ -23,7 +26,8 @@ class Step:
     """One operation applied once: its name, the operation, its output and the names of what feeds it.
 
     `output` is the symbolic tensor in the flat graph; `channels_first` says that its axes are (n, channels,
-    height, width).
+    height, width). `arguments` is what the operation was called with, (positional, by keyword), symbolic
+    tensors of the flat graph among them.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Step:
     output: Any
     inputs: tuple[str, ...]
     channels_first: bool = False
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] = field(default=((), {}), compare=False)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -54,18 +59,18 @@ def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace 
     # Whole numbers have no gradient; layers that take them take others too.
     dtype = network.inputs[0].dtype
     source = Input(input_shape, name="input", dtype="float32" if "int" in dtype else dtype)
-    name = _unique(inner.inputs[0])
-    walk.add(Step(name, _InputStep(), source, ()))
+    walk.add(Step(walk.name(_input_name(inner)), _InputStep(), source, ()))
     if inner is not network:
         turned = layout.to_first(source)
-        walk.knows(turned, Step(name, None, turned, (), channels_first=True))
+        walk.knows(turned, Step(walk.steps[0].name, None, turned, (), channels_first=True))
         source = turned
     walk.through(inner, [source], prefix="")
     return layout.settled(walk.steps)
 
 
-def _unique(tensor: Any) -> str:
-    return str(tensor.name)
+def _input_name(network: Any) -> str:
+    (tensor,) = network.inputs
+    return shown_name(tensor._keras_history.operation)
 
 
 def check_graph(network: Any) -> None:
@@ -88,7 +93,12 @@ def has_graph(network: Any) -> bool:
 
 
 def functional_of(operation: Any) -> Any:
-    """The functional model behind an operation that is a model with a graph, else None."""
+    """The functional model behind an operation that is a model with a graph, else None.
+
+    A user's class that has a graph but a `call` of its own is no such: it may do more than its graph.
+    """
+    if not is_library(getattr(type(operation), "call", None)):
+        return None
     if hasattr(operation, "_functional"):  # Sequential keeps its graph there
         return operation._functional
     return operation if hasattr(operation, "_run_through_graph") else None
@@ -110,7 +120,7 @@ class _Walk:
     def __init__(self, replace: Replace) -> None:
         self.steps: list[Step] = []
         self._replace = replace
-        self._uses: Counter[str] = Counter()
+        self._names: set[str] = set()
         self._makers: dict[int, Step] = {}
 
     def add(self, step: Step) -> None:
@@ -127,9 +137,10 @@ class _Walk:
 
     def _visit(self, operation: Any, prefix: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            own = f"{prefix}{shown_name(operation)}"
             if functional_of(operation) is not None:
-                return self.through(operation, _tensors(args, kwargs), f"{prefix}{operation.name}/")
-            name = self._name(f"{prefix}{operation.name}")
+                return self.through(operation, _tensors(args, kwargs), f"{own}/")
+            name = self.name(own)
             output = self._replace(name, operation)(*args, **kwargs)
             makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
             inputs = tuple(dict.fromkeys(maker.name for maker in makers))
@@ -137,8 +148,8 @@ class _Walk:
                 maker = self._makers.get(id(tensor))
                 if maker is None:
                     first = layout.is_first(operation, tensor, [maker.channels_first for maker in makers])
-                    numbered = name if index == 0 else f"{name}.{index}"
-                    self.add(Step(numbered, operation, tensor, inputs, first))
+                    numbered = name if index == 0 else self.name(f"{name}.{index}")
+                    self.add(Step(numbered, operation, tensor, inputs, first, (args, kwargs)))
                 else:
                     # An operation that only hands on its input (a folded layer) keeps its maker's name.
                     self.steps.append(Step(name, operation, tensor, inputs, maker.channels_first))
@@ -146,9 +157,12 @@ class _Walk:
 
         return call
 
-    def _name(self, name: str) -> str:
-        self._uses[name] += 1
-        return name if self._uses[name] == 1 else f"{name}:{self._uses[name]}"
+    def name(self, wanted: str) -> str:
+        """A name that no other step has: the one that is wanted, or that with a number."""
+        numbered = (wanted if count == 1 else f"{wanted}:{count}" for count in itertools.count(1))
+        free = next(name for name in numbered if name not in self._names)
+        self._names.add(free)
+        return free
 
 
 def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

@@ -24,6 +24,7 @@ from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import check_graph, flatten
 from generator.models.identity import fingerprint
 from generator.models.preprocessing import Assumed, Preprocessing
+from generator.models.scopes import give_safe_names, shown_name
 from generator.models.tracing import with_graph
 from generator.quiet import import_tensorflow
 
@@ -60,7 +61,7 @@ def open_model(name: str, config: ModelConfig) -> Model:
     taken = _preprocessing(config, opened.preprocessing, colours)
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
     anatomy = Anatomy(
-        name=str(opened.network.name),
+        name=shown_name(layout.inside(opened.network)),
         source=source,
         weights=config.weights,
         origin=opened.origin,
@@ -230,6 +231,7 @@ def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
         # Keras leaves a subclassed model that it can't build by itself without its weights; now it is built.
         _load_weights(network, Path(source))
     network = graph
+    give_safe_names(network)
     check_graph(network)
     shape = tuple(network.inputs[0].shape)
     if len(shape) != 4:
