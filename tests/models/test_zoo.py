@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ from generator.config.schema import ModelConfig
 from generator.errors import ModelError
 from generator.models.identity import known_anatomy, remember
 from generator.models.zoo import Model, open_model
-from tests.conftest import NETWORK, environment
+from tests.conftest import NETWORK, ROOT, environment
+from tests.models import edited
 
 
 def configured(**settings: object) -> ModelConfig:
@@ -264,11 +266,19 @@ print([open_model(name, config).anatomy.fingerprint for name in sys.argv[1:]])
 """
 
 
-def test_a_fingerprint_is_the_same_in_every_process_and_order(tiny_file: Path) -> None:
+def test_a_fingerprint_is_the_same_in_every_process_and_order(
+    tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "edited_nets.py").write_text(edited.NETS)
+    (tmp_path / "helpers.py").write_text(edited.HELPERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "helpers", raising=False)
     names = [str(tiny_file), "MobileNet", "efficientnet-lite0"]
+    names += [f"edited_nets:{factory}" for factory in edited.ACTING]
     here = [opened(source=name, weights="none").anatomy.fingerprint for name in names]
     words = [sys.executable, "-c", PRINT, *names[::-1]]
-    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=True)
+    other = environment({"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "PYTHONHASHSEED": "7"})
+    done = subprocess.run(words, env=other, capture_output=True, text=True, check=True)
     there = json.loads(done.stdout.splitlines()[-1].replace("'", '"'))
     assert there[::-1] == here
 
