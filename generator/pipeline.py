@@ -20,7 +20,7 @@ from generator.config.recipes import Recipe
 from generator.engines.tasks import Engine, Picture, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
-from generator.models.identity import known_anatomy, remember
+from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
 from generator.plan import Job, Plan, group, layer_problems, make_plan
 from generator.timings import Timings
@@ -57,12 +57,14 @@ def _anatomies(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, 
             # Layers can be looked at without them, and nothing is rendered before they are right.
             model = model.model_copy(update={"weights": "none"})
         try:
-            known = known_anatomy(name, model, cache)
+            digest = spec_digest(name, model)
+            known = known_anatomy(digest, cache)
             if known is None:
                 say(f"Opening {name} ...")
                 known = open_model(name, model).anatomy
-                if not file.problems:
-                    remember(name, model, known, cache)
+                # A file that was changed meanwhile is not the one that was opened.
+                if not file.problems and digest == spec_digest(name, model):
+                    remember(digest, known, cache)
             anatomies[name] = known
         except ModelError as error:
             if not _explained(name, file):

@@ -6,8 +6,9 @@ Imports no TensorFlow: planning asks `known_anatomy` and opens only networks tha
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
+import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,34 @@ def fingerprint(network: Any, steps: list[Step], mapping: Preprocessing) -> str:
 # -- what is known without opening -----------------------------------------------------------------
 
 
-def known_anatomy(name: str, config: ModelConfig, cache: Cache) -> Anatomy | None:
-    """The anatomy of a network that was opened before and has not changed since, without TensorFlow."""
-    digest = _spec_digest(name, config)
+def spec_digest(name: str, config: ModelConfig) -> str | None:
+    """SHA-256 (hex) of all that a network is made from: settings, files, versions.
+
+    None where that can't be told without running code that may have changed: factories, and modules that
+    the config imports.
+    """
+    source = config.source or name
+    if (":" in source and not is_file_name(source)) or getattr(config, "imports", None):
+        return None
+    files = [Path(source)] if is_file_name(source) else []
+    if source in efficientnet_lite.VARIANTS and config.weights == "imagenet":
+        files.append(efficientnet_lite.weights_path(source))
+    files += [Path(config.weights)] if config.weights not in ("imagenet", "none") else []
+    files += [config.classes] if config.classes else []
+    files.append(Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json")
+    identity = {
+        "reading": READING,
+        "source": source,
+        # What is rendered of it is no part of a network; any other setting may be.
+        "settings": config.model_dump(mode="json", exclude={"source", "layers", "channels", "recipes"}),
+        "files": [_file_digest(path) for path in files],
+        "versions": [version(package) for package in ("keras", "tensorflow", "pocket-microscope")],
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def known_anatomy(digest: str | None, cache: Cache) -> Anatomy | None:
+    """The anatomy of a network of that `spec_digest`, if it was opened before; needs no TensorFlow."""
     if digest is None:
         return None
     try:
@@ -52,32 +78,10 @@ def known_anatomy(name: str, config: ModelConfig, cache: Cache) -> Anatomy | Non
         return None
 
 
-def remember(name: str, config: ModelConfig, anatomy: Anatomy, cache: Cache) -> None:
-    """Keep an anatomy for `known_anatomy`; factories, whose code may change, are not kept."""
-    digest = _spec_digest(name, config)
+def remember(digest: str | None, anatomy: Anatomy, cache: Cache) -> None:
+    """Keep an anatomy for `known_anatomy`; one without a digest is not kept."""
     if digest is not None:
         write_atomically(cache.model_path(digest), json.dumps(anatomy.to_json()).encode())
-
-
-def _spec_digest(name: str, config: ModelConfig) -> str | None:
-    source = config.source or name
-    if ":" in source and not is_file_name(source):
-        return None
-    files = [Path(source)] if is_file_name(source) else []
-    if source in efficientnet_lite.VARIANTS and config.weights == "imagenet":
-        files.append(efficientnet_lite.weights_path(source))
-    files += [Path(config.weights)] if config.weights not in ("imagenet", "none") else []
-    files += [config.classes] if config.classes else []
-    identity = {
-        "reading": READING,
-        "source": source,
-        "weights": config.weights,
-        "settings": config.model_dump(mode="json", include={"input_size", "preprocessing"}),
-        "files": [_file_digest(path) for path in files],
-        "keras": importlib.metadata.version("keras"),
-        "generator": importlib.metadata.version("pocket-microscope"),
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _file_digest(path: Path) -> str:

@@ -14,10 +14,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from generator.cache.entries import Cache
 from generator.config.schema import ModelConfig
 from generator.errors import ModelError
-from generator.models.identity import known_anatomy, remember
 from generator.models.zoo import Model, open_model
 from tests.conftest import NETWORK, ROOT, environment
 from tests.models import edited
@@ -304,29 +302,3 @@ def test_a_fingerprint_changes_with_whatever_changes_the_network(tiny_file: Path
     assert prints["nothing"] == opened(source=str(tiny_file)).anatomy.fingerprint
     prints["input"] = opened(source=str(tiny_file), preprocessing="tf").anatomy.fingerprint
     assert prints["input"] != prints["nothing"]
-
-
-def test_what_was_opened_once_is_known_until_it_changes(tiny_file: Path, nets: Path) -> None:
-    cache, path = Cache(nets / "cache"), nets / "net.keras"
-    path.write_bytes(tiny_file.read_bytes())
-    config = configured(source=str(path))
-    assert known_anatomy("net", config, cache) is None
-    anatomy = open_model("net", config).anatomy
-    remember("net", config, anatomy, cache)
-    assert known_anatomy("net", config, cache) == anatomy
-    assert known_anatomy("net", config.model_copy(update={"preprocessing": "tf"}), cache) is None
-    network = keras.saving.load_model(path)
-    network.set_weights([weight + 1 for weight in network.get_weights()])
-    network.save(path)
-    assert known_anatomy("net", config, cache) is None
-    factory = configured(source="my_nets:build")
-    remember("net", factory, anatomy, cache)
-    assert known_anatomy("net", factory, cache) is None, "a factory's code may have changed"
-
-
-def test_a_torn_record_of_a_network_is_no_record(tiny_file: Path, tmp_path: Path) -> None:
-    cache, config = Cache(tmp_path), configured(source=str(tiny_file))
-    remember("net", config, open_model("net", config).anatomy, cache)
-    (path,) = (tmp_path / "models").iterdir()
-    path.write_text(path.read_text()[:-9])
-    assert known_anatomy("net", config, cache) is None
