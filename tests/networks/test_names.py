@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.tasks import Picture, Task
 from generator.engines.worker import work
@@ -17,7 +16,7 @@ from generator.models.surgery import cut
 from generator.models.zoo import Model, open_model
 from tests.networks import odd
 
-RECIPE = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), "size": 24, "steps": 2})
+RECIPE = BUILT_IN["channel"].model_copy(update={"size": 24, "steps": 2})
 
 
 def configured(source: str) -> ModelConfig:
