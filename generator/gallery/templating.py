@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
@@ -130,7 +131,13 @@ def _environment(folders: list[Path]) -> Environment:
     )
     environment.globals.update(_GLOBALS, curve=curve)
     environment.filters.update(
-        rel=relative, shape=shape_text, script=script, count=count, number=number, day=day
+        rel=relative,
+        shape=shape_text,
+        script=script,
+        count=count,
+        number=number,
+        day=day,
+        without_folders=without_folders,
     )
     return environment
 
@@ -142,6 +149,14 @@ def script(value: object) -> Markup:
     return Markup(escaped)
 
 
+_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?(?:[\\/][^\\/\s'\":]+)+[\\/](?=[^\\/\s])")
+
+
+def without_folders(text: str) -> str:
+    """A text without the folders of the files it names: where they lie is nobody's business."""
+    return _FOLDERS.sub("", text)
+
+
 def count(value: int) -> str:
     """A whole number with thin spaces between thousands, as typography has it."""
     return f"{value:,}".replace(",", "\u202f")
@@ -149,6 +164,7 @@ def count(value: int) -> str:
 
 def number(value: float) -> str:
     """A measured number with three digits that matter."""
+    value += 0.0  # no minus before a zero
     text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     return text.replace("-", "\u2212") if "e" not in text else f"{value:.1e}"
 

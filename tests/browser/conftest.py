@@ -19,6 +19,7 @@ from generator.cache.entries import Cache
 from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
 from tests.synthetic import rich_plan, varied_plan
+from tests.unruly import unruly_plan
 
 ARGUMENTS = [
     "--headless",
@@ -49,6 +50,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address on the disk of a gallery of every kind of picture; tests only look at it."""
     plan = varied_plan(tmp_path_factory.mktemp("kinds"))
+    return build_site(plan, Cache(plan.config.cache)).output.as_uri()
+
+
+@pytest.fixture(scope="session")
+def unruly(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address on the disk of a gallery of unruly names and texts; tests only look at it."""
+    plan = unruly_plan(tmp_path_factory.mktemp("unruly"))
     return build_site(plan, Cache(plan.config.cache)).output.as_uri()
 
 

@@ -101,12 +101,14 @@ def test_whole_layers_are_pinned_and_compared(opened: Open, kinds: str) -> None:
     page.keyboard.press("p")
     page.keyboard.press("c")
     expect(page).to_have_url(f"{kinds}/compare.html#{STEM}/layer/dream,{STEM}/2/moving")
-    expect(page.locator(".pinned figcaption b")).to_have_text(["stem", "stem 2"])
+    expect(page.locator(".selection figcaption b")).to_have_text(["stem", "stem 2"])
     page.get_by_label("Recipe of net, stem as a whole").select_option("photo")
-    expect(page.locator(".pinned img").first).to_have_attribute("alt", "net, stem as a whole, recipe photo")
+    expect(page.locator(".selection img").first).to_have_attribute(
+        "alt", "net, stem as a whole, recipe photo"
+    )
     # What failed or is missing is nothing to compare.
     expect(page.get_by_label("Recipe of net, stem as a whole").locator("option")).to_have_count(2)
-    page.locator(".pinned a").first.click()
+    page.locator(".selection a").first.click()
     expect(page).to_have_url(f"{kinds}/{STEM}/index.html#photo")
 
 

@@ -1,4 +1,4 @@
-"""What a reader does: search, compare, switch, filter, walk about by keys."""
+"""What a reader does: search, switch themes, zoom, walk about by keys, do without a script."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from generator.gallery.names import safe_names
 from tests.browser.conftest import NET, STEM
+from tests.unruly import HAN, folder_of
 
 Open = Callable[..., Page]
-
-
-def numbers(page: Page) -> list[str]:
-    """Channel numbers in the grid, in the order shown, hidden ones left out."""
-    return [text.split()[0] for text in page.locator("[data-grid] li:visible .n").all_text_contents()]
 
 
 def press(page: Page, key: str, leads_to: str) -> None:
@@ -37,6 +34,39 @@ def test_search_finds_layers_channels_notes_and_classes(opened: Open, address: s
     expect(page.get_by_role("heading", level=1)).to_contain_text("espresso")
 
 
+def test_search_reads_numbers_kinds_and_accents(opened: Open, unruly: str) -> None:
+    page = opened(f"{unruly}/index.html")
+    page.keyboard.press("/")
+    box, options = page.get_by_role("combobox"), page.get_by_role("option")
+    for query, address in {
+        "015": f"{folder_of(HAN)}/15.html",
+        "channel 15": f"{folder_of(HAN)}/15.html",
+        "Channel #15": f"{folder_of(HAN)}/15.html",
+        "layer last": f"{folder_of('last')}/index.html",
+        "family cafe": safe_family("café"),
+        "lodz creme": f"{folder_of(HAN)}/15.html",
+        "ŁÓDŹ": f"{folder_of(HAN)}/15.html",
+        "fine lines": f"{folder_of(HAN)}/3.html",
+        "__proto__ 2": f"{folder_of('__proto__')}/2.html",
+    }.items():
+        box.fill(query)
+        hrefs = options.evaluate_all("all => all.map(one => one.dataset.href)")
+        assert address in hrefs, query
+        if address.endswith("/15.html"):
+            assert hrefs[0] == address, query
+    box.fill("zebra")
+    expect(page.locator(".hint")).to_have_text("Nothing here has that name.")
+    box.fill("")
+    expect(page.locator(".hint")).to_contain_text("A layer’s name")
+    box.fill("channel 015")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Channel 15")
+
+
+def safe_family(tag: str) -> str:
+    return f"families/{safe_names([tag])[tag]}.html"
+
+
 def test_search_says_when_there_is_nothing_and_moves_by_arrows(opened: Open, address: str) -> None:
     page = opened(f"{address}/{STEM}/3.html")
     page.get_by_role("button", name="Search").click()
@@ -50,101 +80,6 @@ def test_search_says_when_there_is_nothing_and_moves_by_arrows(opened: Open, add
     expect(page.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")
     expect(box).to_have_count(0)
-
-
-def test_a_grid_switches_recipes_and_keeps_the_choice_on_the_way(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/index.html")
-    source = page.locator("[data-grid] img").first
-    expect(source).to_have_attribute("src", "channel/sheet-0.webp")
-    page.get_by_text("negative", exact=True).click()
-    expect(source).to_have_attribute("src", "negative/sheet-0.webp")
-    # Failed and missing by one recipe, there by the other.
-    expect(page.locator("[data-grid] .none")).to_have_count(0)
-    page.locator("[data-grid] a").nth(1).click()
-    expect(page).to_have_url(f"{address}/{STEM}/1.html#negative")
-    expect(page.locator(".shot.current h2")).to_have_text("negative")
-    press(page, "ArrowRight", f"{address}/{STEM}/2.html#negative")
-    # Its script has run once it shows the recipe that the address asks for.
-    expect(page.locator(".shot.current h2")).to_have_text("negative")
-    page.keyboard.press("3")
-    expect(page.locator(".shot.current h2")).to_have_text("neuron")
-
-
-def test_states_are_shown_for_what_they_are(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/index.html")
-    cells = page.locator("[data-grid] li")
-    expect(cells.nth(1)).to_contain_text("failed")
-    expect(cells.nth(2)).to_contain_text("not yet")
-    expect(cells.nth(4).locator("a.dead")).to_have_count(1)
-    cells.nth(1).locator("a").click()
-    expect(page.locator(".shot.current")).to_contain_text("ResourceExhaustedError: out of memory")
-
-
-def test_a_grid_sorts_filters_and_resizes(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/index.html")
-    assert numbers(page) == [str(n) for n in range(24)]
-    page.get_by_label("Sort").select_option("activation")
-    values = page.evaluate(
-        "JSON.parse(document.querySelector('#layer-data').textContent).recipes[0].activation"
-    )
-    shown = [values[int(n)] for n in numbers(page)]
-    known = [value for value in shown if value is not None]
-    assert known == sorted(known, reverse=True)
-    assert shown[-2:] == [None, None]
-    page.get_by_label("Sort").select_option("similarity")
-    assert sorted(map(int, numbers(page))) == list(range(24))
-    assert numbers(page) != [str(n) for n in range(24)]
-    page.get_by_label("Filter").fill("3-6, 20")
-    assert sorted(map(int, numbers(page))) == [3, 4, 5, 6, 20]
-    page.get_by_label("Filter").fill("curve")
-    assert sorted(map(int, numbers(page))) == [3, 5]
-    page.get_by_label("Filter").fill("failed")
-    assert numbers(page) == ["1"]
-    page.get_by_label("Filter").fill("nothing like it")
-    expect(page.get_by_text("No channel here fits that filter.")).to_be_visible()
-    page.get_by_label("Filter").fill("")
-    before = page.locator(".crop").first.bounding_box()
-    page.get_by_label("Size").fill("192")
-    after = page.locator(".crop").first.bounding_box()
-    assert before and after and after["width"] > 1.5 * before["width"]
-
-
-def test_pins_are_compared_and_the_address_carries_them(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/3.html")
-    page.keyboard.press("p")
-    expect(page.get_by_role("button", name="Pin to compare")).to_have_attribute("aria-pressed", "true")
-    page.goto(f"{address}/{NET}/mixed/index.html")
-    page.get_by_label("Click pins").check()
-    page.locator("[data-grid] a").nth(7).click()
-    expect(page).to_have_url(f"{address}/{NET}/mixed/index.html")
-    page.keyboard.press("c")
-    expect(page.locator(".pinned figcaption b")).to_have_text(["stem 3", "mixed 7"])
-    assert page.url.endswith(f"compare.html#{STEM}/3/channel,{NET}/mixed/7/channel")
-    page.get_by_label("Recipe of Branch Net, stem, channel 3").select_option("neuron")
-    expect(page.locator(".pinned img").first).to_have_attribute(
-        "alt", "Branch Net, stem, channel 3, recipe neuron"
-    )
-    page.get_by_role("button", name="Unpin Branch Net, mixed, channel 7").click()
-    expect(page.locator(".pinned li")).to_have_count(1)
-
-
-def test_compare_takes_a_shared_address_and_ignores_what_is_not_there(opened: Open, address: str) -> None:
-    addresses = f"{STEM}/3/channel,{STEM}/99/channel,../../etc/1/passwd,{STEM}/1/channel,<b>/0/x"
-    page = opened(f"{address}/compare.html#{addresses}")
-    expect(page.locator(".pinned figcaption b")).to_have_text(["stem 3", "stem 1"])
-    expect(page.locator(".pinned .none")).to_have_text("no picture")
-
-
-def test_two_layers_are_shown_side_by_side(opened: Open, address: str) -> None:
-    page = opened(f"{address}/compare.html")
-    expect(page.get_by_text("Nothing is pinned yet.")).to_be_visible()
-    page.get_by_label("Layer", exact=True).select_option(f"{STEM}/channel")
-    page.get_by_label("beside").select_option(f"{STEM}/negative")
-    page.get_by_role("button", name="Show both").click()
-    expect(page.locator(".pairs li")).to_have_count(24)
-    expect(page.locator(".pairs li").nth(1).locator(".none")).to_have_count(1)
-    expect(page.locator(".pairs li").nth(5).locator("img")).to_have_count(2)
-    assert page.url.endswith(f"#layers={STEM}/channel,{STEM}/negative")
 
 
 def test_keys_walk_through_a_layer(opened: Open, address: str) -> None:
@@ -179,7 +114,7 @@ def test_keys_are_explained_and_do_nothing_while_typing(opened: Open, address: s
     expect(page.get_by_label("Filter")).to_be_focused()
     page.keyboard.type("gtc")
     expect(page.get_by_label("Filter")).to_have_value("gtc")
-    expect(page).to_have_url(f"{address}/{STEM}/index.html")
+    expect(page).to_have_url(f"{address}/{STEM}/index.html#filter=gtc")
 
 
 def test_the_theme_is_the_systems_until_switched(opened: Open, address: str) -> None:
@@ -205,13 +140,6 @@ def test_a_picture_zooms(opened: Open, address: str) -> None:
     assert before and after and round(after["width"] / before["width"]) == 2
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def test_resting_on_a_thumbnail_shows_it_large(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/index.html")
-    page.locator("[data-grid] a").nth(3).hover()
-    expect(page.locator(".preview img")).to_be_visible()
-    expect(page.locator(".preview img")).to_have_attribute("src", "channel/3.webp")
 
 
 def test_everything_can_be_read_without_javascript(opened: Open, address: str) -> None:

@@ -10,6 +10,7 @@ from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 from tests.synthetic import rich_plan, varied_plan
+from tests.unruly import unruly_plan
 
 
 def build(plan: Plan) -> SiteReport:
@@ -44,3 +45,9 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
 def varied(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
     """A gallery of every kind of picture. Tests only look at it."""
     return build(varied_plan(tmp_path_factory.mktemp("varied")))
+
+
+@pytest.fixture(scope="session")
+def unruly(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
+    """A gallery of unruly names and texts. Tests only look at it."""
+    return build(unruly_plan(tmp_path_factory.mktemp("unruly")))

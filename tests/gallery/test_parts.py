@@ -21,7 +21,7 @@ from generator.gallery.names import relative, safe_names
 from generator.gallery.notes import read_notes
 from generator.gallery.pages import Note
 from generator.gallery.pictures import GUTTER, TILE, Encoding, encode_all, tiny_tiles
-from generator.gallery.templating import count, number, script
+from generator.gallery.templating import count, number, script, without_folders
 from generator.models.anatomy import Anatomy
 from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
@@ -327,9 +327,25 @@ def test_a_curve_fills_its_box_and_marks_zero() -> None:
     assert curve([1.0]) is None
 
 
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("/home/me/nets/digits.keras", "digits.keras"),
+        (r"C:\Users\me\nets\digits.keras", "digits.keras"),
+        ("~/nets/digits.keras", "digits.keras"),
+        ("can't read '/srv/a/b.png': no", "can't read 'b.png': no"),
+        ("see https://example.org/a/b, layer block/Add:2", "see https://example.org/a/b, layer block/Add:2"),
+        ("package.module:build", "package.module:build"),
+        ("1/2 or 3 / 4", "1/2 or 3 / 4"),
+    ],
+)
+def test_files_are_named_without_their_folders(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
+
+
 def test_numbers_are_written_for_people() -> None:
-    values = (0.12345, -3.21987, 12345.6, 1e-7)
-    assert [number(value) for value in values] == ["0.123", "−3.22", "12346", "1.0e-07"]
+    values = (0.12345, -3.21987, 12345.6, 1e-7, -0.0)
+    assert [number(value) for value in values] == ["0.123", "−3.22", "12346", "1.0e-07", "0"]
     assert count(1234567) == "1\u202f234\u202f567"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,10 +13,11 @@ import html5lib
 import pytest
 from PIL import Image
 
+from generator.cache.entries import Cache
 from generator.gallery.pages import OWN_IDS
 from generator.gallery.site import SiteReport
 from tests.gallery.conftest import build, files_of
-from tests.synthetic import anatomy, fill, layer, plan_of
+from tests.synthetic import anatomy, fail, fill, layer, plan_of
 
 ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
 
@@ -43,9 +45,9 @@ def links_of(report: SiteReport) -> dict[Path, _Links]:
     return {path: _Links(path.read_text("utf-8")) for path in sorted(report.output.rglob("*.html"))}
 
 
-@pytest.fixture(scope="module", params=["rich", "varied"])
+@pytest.fixture(scope="module", params=["rich", "varied", "unruly"])
 def site(request: pytest.FixtureRequest) -> SiteReport:
-    """A gallery with everything in it, and one of every kind of picture."""
+    """A gallery with everything in it, one of every kind of picture, and one of unruly names."""
     report: SiteReport = request.getfixturevalue(request.param)
     return report
 
@@ -152,6 +154,20 @@ def test_what_users_write_stays_text(rich: SiteReport) -> None:
     assert "&lt;b&gt;crash helmet" in page
     data = (rich.output / "data/search.js").read_text("utf-8")
     assert "<b>" not in data
+
+
+@pytest.mark.parametrize("source", ["/home/me/nets/digits.keras", "C:\\Users\\me\\nets\\digits.keras"])
+def test_no_page_says_where_a_file_lies(tmp_path: Path, source: str) -> None:
+    network = replace(anatomy([layer("deep", 3, "input")], name="net"), source=source)
+    plan = plan_of(tmp_path, {"net": network}, {"net": {"layers": ["deep"]}})
+    fill(plan, plan.jobs[:2])
+    fail(plan, plan.jobs[2], f"OSError: can't read {source}")
+    Cache(plan.config.cache).picture_path(plan.jobs[1].key).write_bytes(b"broken")
+    pages = b"".join(path.read_bytes() for path in sorted(build(plan).output.rglob("*.*")))
+    assert b"model        net (digits.keras, Random weights, made for tests)" in pages
+    assert b"OSError: can&#39;t read digits.keras" in pages
+    assert b"can&#39;t be read as a picture" in pages
+    assert b"nets" not in pages and str(tmp_path).encode() not in pages
 
 
 def test_the_sitemap_lists_all_pages_by_their_full_address(rich: SiteReport) -> None:
