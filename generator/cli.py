@@ -97,6 +97,7 @@ def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) 
     from generator.console import session
 
     plan = session.open_plan(config, quiet)
+    session.check_pages(plan)
     outcome = session.render(plan, config, strict=strict, quiet=quiet, **options)
     session.write_pages(plan, strict=strict, quiet=quiet)
     session.report_failures(outcome)

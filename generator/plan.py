@@ -7,6 +7,7 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -224,31 +225,63 @@ def only(plan: Plan, selections: Iterable[str]) -> list[Job]:
     """
     chosen: set[Job] = set()
     for text in selections:
-        found = {job for job in plan.jobs if _names(text, job)}
+        found = {job for job in plan.jobs if any(part.names(job) for part in _readings(text))}
         if not found:
-            raise UserError(f"--only {text}: nothing in the plan has that name; {_what_there_is(text, plan)}")
+            raise UserError(f"--only {text}: {_why_nothing(text, plan)}")
         chosen |= found
     return [job for job in plan.jobs if job in chosen]
 
 
-def _names(text: str, job: Job) -> bool:
-    model, _, rest = text.partition("/")
-    if not fnmatch.fnmatchcase(job.model, model):
-        return False
-    if not rest or fnmatch.fnmatchcase(job.layer, rest):
-        return True
-    layer, _, channels = rest.rpartition("/")
-    try:
-        ranges = Channels.parse(channels).ranges
-    except ValueError:
-        return False
-    inside = ranges is None or any(first <= job.channel <= last for first, last in ranges)
-    return inside and fnmatch.fnmatchcase(job.layer, layer)
+@dataclass(frozen=True)
+class _Part:
+    """One way to read a selection."""
+
+    model: str
+    layer: str
+    channels: Channels
+
+    def names(self, job: Job) -> bool:
+        return self.covers(job) and job.channel in self.channels
+
+    def covers(self, job: Job) -> bool:
+        """Whether a job is of the model and layer, be its channel what it may."""
+        return _matches(job.model, self.model) and _matches(job.layer, self.layer)
 
 
-def _what_there_is(text: str, plan: Plan) -> str:
-    model = text.partition("/")[0]
-    layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+
+
+def _readings(text: str) -> Iterator[_Part]:
+    """All ways to read a selection: names of models and layers may hold slashes."""
+    parts = text.split("/")
+    for count in range(1, len(parts) + 1):
+        model, rest = "/".join(parts[:count]), "/".join(parts[count:])
+        yield _Part(model, rest or "*", Channels())
+        layer, _, channels = rest.rpartition("/")
+        with suppress(ValueError):
+            yield _Part(model, layer, Channels.parse(channels))
+
+
+def _why_nothing(text: str, plan: Plan) -> str:
+    """What is wrong with a selection that names nothing, and what there is instead."""
+    for part in _readings(text):
+        for job in filter(part.covers, plan.jobs):
+            layer = plan.models[job.model].layer(job.layer)
+            if not part.channels.select(layer.channels):
+                return f"layer {layer.name!r} has {layer.channels} channels, 0 to {layer.channels - 1}"
+            return f"the config asks for other channels of layer {layer.name!r}, or for it as a whole only"
+    models = [part.model for part in _readings(text)]
+    layers = dict.fromkeys(job.layer for job in plan.jobs if job.model in models)
     if layers:
-        return f"layers of {model}: {', '.join(layers)}"
-    return f"models: {', '.join(plan.models)}"
+        asked = text.partition("/")[2]
+        return f"nothing in the plan has that name; {_some('layers', layers, asked)}"
+    return f"nothing in the plan has that name; {_some('models', plan.models, models[0])}"
+
+
+def _some(what: str, names: Iterable[str], asked: str) -> str:
+    """All names if they are few, else the nearest to the one that was asked for."""
+    known = list(names)
+    if len(known) <= 12:
+        return f"{what}: {', '.join(known)}"
+    return f"the nearest {what} are {', '.join(difflib.get_close_matches(asked, known, n=3, cutoff=0))}"

@@ -140,16 +140,62 @@ def test_several_mistakes_are_a_line_each_and_how_many(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (["--only", "nothing"], "--only nothing: nothing in the plan has that name; models: tiny"),
-        (["--only", "tiny/fist"], "layers of tiny: first, second"),
+        (["--only", "tiny/fist"], "nothing in the plan has that name; layers: first, second"),
+        (["--only", "tiny/first/9"], "--only tiny/first/9: layer 'first' has 6 channels, 0 to 5"),
         (["--time-limit", "soon"], "'soon' is no duration; write 90s, 30m or 2h"),
         (["--time-limit", "0"], "should be more than nothing"),
         (["--jobs", "0"], "0 is not in the range"),
         (["--sort"], "No such option"),
+        (["--ony", "tiny"], "--only"),
     ],
 )
 def test_wrong_options_end_in_exit_2(copy: Path, options: list[str], words: str) -> None:
     result = click_run("render", copy, *options)
     assert result.exit_code == 2 and words in result.output
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("paln", "paln: no such command, and no file of that name; did you mean `build-site plan`?"),
+        ("sevre", "sevre: no such command, and no file of that name; did you mean `build-site serve`?"),
+        ("help", "help: no such command, and no file of that name; did you mean `build-site --help`?"),
+        ("xyz", "xyz: no such command, and no file of that name; `build-site --help` lists them"),
+        ("paln.yaml", "paln.yaml: no such file; `build-site init` writes one to start from"),
+        ("sub", "sub: is a folder; name the config in it, e.g. sub/config.yaml"),
+        ("--versoin", "--version"),
+    ],
+)
+def test_what_is_no_command_is_told_with_what_it_may_have_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    result = click_run(word)
+    assert result.exit_code == 2 and said in result.output.splitlines()[-1]
+
+
+def test_a_gallery_that_cant_be_written_is_told_before_the_first_picture(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    path = configure(tmp_path)
+    for folder in ("site", "theme"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "site" / "index.html").write_text("mine")
+    foreign = click_run(path)
+    (tmp_path / "site" / "index.html").unlink()
+    (tmp_path / "notes.yaml").write_text("a: [")
+    notes = click_run(path)
+    (tmp_path / "notes.yaml").unlink()
+    (tmp_path / "theme" / "layer.html").write_text("{% if %}")
+    path.write_text(f"templates: theme\n{path.read_text()}")
+    broken = click_run(path)
+    assert "index.html: would be overwritten" in foreign.output
+    assert "notes.yaml:1: not valid YAML" in notes.output
+    assert "layer.html:1: " in broken.output
+    for result in (foreign, notes, broken):
+        assert result.exit_code == 2 and "Rendering" not in result.output
+        assert result.output.splitlines()[-1].startswith("Error: ")
 
 
 def test_our_own_bug_is_one_line_and_debug_shows_where(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

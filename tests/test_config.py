@@ -119,9 +119,18 @@ def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> Non
         ("models:\n  m: {layers: []}\n", "2: models.m.layers: should not be empty"),
         (f"title: 3\n{MINIMAL}", "1: title: should be text, in quotes if need be, not 3"),
         (f"url: ftp://x\n{MINIMAL}", "1: url: should be an address such as https://me."),
-        (f"{MINIMAL}    channels: []\n", "4: models.m.channels: chooses no channel; write all, 7, 0-15 or"),
+        (
+            f"{MINIMAL}    channels: []\n",
+            "4: models.m.channels: chooses no channel; write all, 7, 0-15, first",
+        ),
+        (f"{MINIMAL}    channels: first 0\n", "4: models.m.channels: `first 0` chooses no channel"),
+        (
+            f"{MINIMAL}    channels: first\n",
+            "4: models.m.channels: 'first' is no channel or range; write all",
+        ),
+        (f"{MINIMAL}    channels: '{'9' * 5000}'\n", "4: models.m.channels: '99999999999999999999999999999"),
         (f"{MINIMAL}    channels: 1.5\n", "4: models.m.channels: should be `all`, a number, a range such"),
-        (f"{MINIMAL}    channels: 3-\n", "4: models.m.channels: '3-' is no channel or range; write 7, 0-15"),
+        (f"{MINIMAL}    channels: 3-\n", "4: models.m.channels: '3-' is no channel or range; write all, 7,"),
         (
             f"{MINIMAL}    preprocessing: torhc\n",
             "4: models.m.preprocessing: should be auto, unit, raw, tf, caffe, torch or a mapping of settings",
@@ -310,6 +319,43 @@ def test_odd_values_are_one_line(tmp_path: Path, text: str, said: str) -> None:
     assert found.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("output: cache\n", "1: output: {0}/cache is the folder of `cache`; give each its own"),
+        (
+            "output: cache/site\n",
+            "1: output: {0}/cache/site lies in the folder of `cache`; give each its own",
+        ),
+        ("cache: site/cache\n", "1: output: {0}/site holds the folder of `cache`; give each its own"),
+        ("output: linked\n", "1: output: {0}/linked is the folder of `cache`; give each its own"),
+        ("output: .\n", "1: output: {0} holds this config; name a folder of its own, e.g. site"),
+        ("output: ..\n", "1: output: {1} holds this config; name a folder of its own, e.g. site"),
+        ("templates: theme\noutput: theme\n", "2: output: {0}/theme is the folder of `templates`; give each"),
+        ("output: theme/s\ntemplates: theme\n", "1: output: {0}/theme/s lies in the folder of `templates`;"),
+        ("templates: them\n", "1: templates: no such folder: {0}/them"),
+        ("output: file\n", "1: output: {0}/file is a file, not a folder"),
+        ("cache: file/in/it\n", "1: cache: {0}/file is a file, not a folder"),
+        ("recipes: {r: {image: theme}}\n", "1: recipes.r.image: {0}/theme is a folder, not a picture"),
+        ("recipes: {r: {image: file}}\n", "1: recipes.r.image: {0}/file is no picture that can be read"),
+        ("recipes: {r: {image: cut.jpg}}\n", "1: recipes.r.image: {0}/cut.jpg is no picture that can be re"),
+        ("recipes: {r: {magnitude: theme, base: maco}}\n", "1: recipes.r.magnitude: {0}/theme holds no pict"),
+        ("recipes: {r: {magnitude: mixed, base: maco}}\n", "1: recipes.r.magnitude: {0}/mixed/b.txt is no p"),
+    ],
+)
+def test_files_and_folders_that_cant_serve_are_told(tmp_path: Path, text: str, said: str) -> None:
+    folder = tmp_path / "here"
+    for name in ("theme", "cache", "mixed"):
+        (folder / name).mkdir(parents=True)
+    (folder / "linked").symlink_to("cache")
+    (folder / "file").write_text("any")
+    (folder / "cut.jpg").write_bytes(CHELSEA.read_bytes()[:9000])
+    (folder / "mixed" / "a.jpg").write_bytes(CHELSEA.read_bytes())
+    (folder / "mixed" / "b.txt").write_text("no picture")
+    (line,) = problems(folder, text + MINIMAL)
+    assert line.startswith(said.format(folder, tmp_path))
+
+
 def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("sub", "theme"):
@@ -344,6 +390,9 @@ models:
         ("3, 0-1", [3, 0, 1]),
         ([4, "0-1", 1], [4, 0, 1]),
         ("2-9", [2, 3, 4]),
+        ("first 2", [0, 1]),
+        (["first 9", 3], [0, 1, 2, 3, 4]),
+        (["4", "first  2"], [4, 0, 1]),
     ],
 )
 def test_channels(value: object, chosen: list[int]) -> None:
@@ -353,6 +402,7 @@ def test_channels(value: object, chosen: list[int]) -> None:
 def test_channels_beyond_a_layer_are_named() -> None:
     assert Channels.parse(["0-3", "2-7", 9]).beyond(5) == ["2-7", "9"]
     assert Channels.parse("all").beyond(5) == []
+    assert Channels.parse("first 9").beyond(5) == []
 
 
 def test_recipes_build_on_a_base_and_on_the_shared_settings(tmp_path: Path) -> None:

@@ -281,9 +281,33 @@ def test_only_keeps_the_plans_order_and_each_job_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("selection", "hint"),
-    [("other", "models: net"), ("net/cov", "layers of net: block1_conv"), ("net/conv/9", "layers of net")],
+    [
+        ("other", "nothing in the plan has that name; models: net, a/b"),
+        ("net/cov", "nothing in the plan has that name; layers: block1_conv"),
+        ("a/b/cov", "nothing in the plan has that name; layers: block1_conv"),
+        ("net/conv/9", "layer 'conv' has 5 channels, 0 to 4"),
+        ("a/b/inner/mix/6-9", "layer 'inner/mix' has 6 channels, 0 to 5"),
+        ("net/block1_act/3", "the config asks for other channels of layer 'block1_act'"),
+        ("net/conv/", "nothing in the plan has that name; layers: block1_conv"),
+    ],
 )
 def test_only_of_nothing_is_the_users_mistake(tmp_path: Path, selection: str, hint: str) -> None:
-    with pytest.raises(UserError, match=hint) as caught:
-        only(plan(tmp_path, "all"), [selection])
-    assert caught.value.message.startswith(f"--only {selection}: ")
+    with pytest.raises(UserError) as caught:
+        only(two_models(tmp_path), [selection])
+    assert caught.value.message.startswith(f"--only {selection}: {hint}")
+
+
+def two_models(folder: Path) -> Plan:
+    """The same network twice, once under a name with a slash; of one layer only some channels."""
+    path = folder / "config.yaml"
+    layers = "layers: [{name: block1_act, channels: 0-1}, block1_conv, conv, inner/mix]"
+    path.write_text(f"models:\n  net: {{{layers}}}\n  a/b: {{{layers}}}\n")
+    return make_plan(read_config(path).check(), {"net": NET, "a/b": NET})
+
+
+@pytest.mark.parametrize(
+    ("selection", "count"),
+    [("a/b", 17), ("a/*", 17), ("a/b/conv", 5), ("a/b/inner/mix/1-2", 2), ("*/conv/first 2", 4)],
+)
+def test_a_models_name_may_hold_a_slash(tmp_path: Path, selection: str, count: int) -> None:
+    assert len(only(two_models(tmp_path), [selection])) == count

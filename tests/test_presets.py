@@ -6,14 +6,16 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from generator.config import presets
 from generator.config.reading import read_config
-from generator.config.schema import ModelConfig
-from generator.models.zoo import open_model
-from generator.plan import matching_layers
+from generator.engines.local import LocalEngine
+from generator.pipeline import Progress, load_plan, run
+from generator.plan import group
 from tests.conftest import ROOT, click_run
 
 
@@ -28,14 +30,71 @@ def test_each_preset_is_written_and_right(tmp_path: Path, name: str) -> None:
     assert again.exit_code == 2 and "exists already" in again.output
 
 
-@pytest.mark.parametrize("name", ["vgg19", "inception-v3", "resnet50", "mobilenet-v2"])
-def test_the_layers_of_a_preset_exist(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(presets.text(name))
-    ((_, model),) = read_config(path).check().models.items()
-    opened = open_model(model.source, ModelConfig(source=model.source, weights="none", layers=model.layers))
-    for layer in model.layers:
-        assert matching_layers(layer.name, opened.anatomy), layer.name
+TRANSFORMER = """
+import keras
+from tests.networks.vit import vit
+
+
+def build():
+    \"\"\"A transformer whose sums have the names that Keras gives them.\"\"\"
+    names = iter(["add", "add_1", "add_2", "add_3"])
+
+    def named(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Add):
+            config["name"] = next(names)
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(vit(), clone_function=named)
+"""
+
+
+@pytest.fixture(scope="module")
+def all_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config of all presets together, with random weights: only one process has to be started."""
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "my_vit.py").write_text(TRANSFORMER)
+    together: dict[str, Any] = {"models": {}, "recipes": {}}
+    for name in presets.names():
+        preset = yaml.safe_load(presets.text(name))
+        for model in preset["models"].values():
+            own = model.get("source") == "my-vit.keras"
+            together["models"][name] = {
+                **model,
+                **({"source": "my_vit:build"} if own else {"weights": "none"}),
+            }
+            together["models"][name].setdefault("source", *preset["models"])
+        together["recipes"] |= preset.get("recipes", {})
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(together, sort_keys=False))
+    return path
+
+
+def test_every_preset_is_planned_and_its_pictures_are_made(all_presets: Path) -> None:
+    """One channel of every layer and recipe of every preset, small and after two steps."""
+    planned = load_plan(all_presets)
+    text = yaml.safe_load(all_presets.read_text())
+    for name in planned.recipes:
+        text["recipes"].setdefault(name, {})
+        text["recipes"][name] |= {
+            "size": 32,
+            "steps": 2,
+            "octaves": 1,
+            "tile": 0,
+            "frames": 0,
+            "precision": "float32",
+        }
+    all_presets.write_text(yaml.safe_dump(text, sort_keys=False))
+    plan = load_plan(all_presets)
+    groups = group(plan.jobs)
+    assert [(g.model, g.layer, g.recipe_name) for g in groups] == [
+        (g.model, g.layer, g.recipe_name) for g in group(planned.jobs)
+    ]
+    whole = [g for g in groups if g.model == "all-of-a-model"]
+    chosen = [g.jobs[0] for g in groups if g not in whole or g in (whole[0], whole[-1])]
+    outcome = run(plan, chosen, LocalEngine(1), Progress())
+    assert outcome.failures == [] and outcome.done == len(chosen) >= 30
+    assert {job.model for job in chosen} == set(presets.names())
 
 
 def test_the_experiments_that_started_the_project_are_there(tmp_path: Path) -> None:

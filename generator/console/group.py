@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
 
-from generator.errors import Interrupted, MicroscopeError
+from generator.errors import Interrupted, MicroscopeError, UserError
+
+_OF_THE_GROUP = ("--help", "-h", "--version")
+
+
+def _may_be_file(word: str) -> bool:
+    return os.sep in word or word.endswith((".yaml", ".yml")) or Path(word).exists()
 
 
 class _Told(click.ClickException):
@@ -32,9 +40,25 @@ class CommandGroup(click.Group):
     debug = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
+        if not args or (args[0] not in self.commands and args[0] not in _OF_THE_GROUP):
+            self._expect_config(ctx, *args[:1])
             args = ["build", *args]
         return super().parse_args(ctx, args)
+
+    def _expect_config(self, ctx: click.Context, word: str = "") -> None:
+        """What is no command is a config, or an option of `build`; for anything else, say what was meant."""
+        if word.startswith("-"):
+            known = [option for parameter in self.commands["build"].params for option in parameter.opts]
+            meant = get_close_matches(word.partition("=")[0], [*_OF_THE_GROUP, *known], n=1)
+            if set(meant) & set(_OF_THE_GROUP):
+                raise click.NoSuchOption(word, possibilities=meant, ctx=ctx)
+        elif word and not _may_be_file(word):
+            words = {**{name: name for name in self.commands}, "help": "--help", "version": "--version"}
+            meant = get_close_matches(word, words, n=1)
+            hint = (
+                f"did you mean `build-site {words[meant[0]]}`?" if meant else "`build-site --help` lists them"
+            )
+            raise _Told(UserError(f"{word}: no such command, and no file of that name; {hint}"))
 
     def main(self, *args: Any, **options: Any) -> Any:
         self.debug = "--debug" in ((args[0] if args else options.get("args")) or sys.argv[1:])

@@ -117,6 +117,13 @@ def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
         yield lambda: count > 0
 
 
+def check_pages(plan: Plan) -> None:
+    """Find out before anything is rendered that the gallery can't be written; UserError says why."""
+    from generator.gallery.site import check_gallery
+
+    check_gallery(plan)
+
+
 def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
     """Write the gallery; warnings go to standard error, and are failures when `strict`."""
     from generator.gallery.pages_host import megabytes
