@@ -204,6 +204,7 @@ def init(config: Path, preset: str) -> None:
     """Write a commented config to start from. Never overwrites a file."""
     presets.write(preset, config)
     click.echo(f"Wrote {config}. Look through it, then run `build-site {config}`.")
+    click.echo("Labels and notes of your own go into notes.yaml beside it; docs/config.md has their form.")
 
 
 @main.command()

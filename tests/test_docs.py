@@ -13,7 +13,9 @@ from generator.cli import main
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.schema import Config
+from generator.gallery.notes import read_notes
 from tests.conftest import ROOT
+from tests.synthetic import anatomy, layer, plan_of
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,6 +96,20 @@ def test_the_configs_in_the_documents_are_right(document: str, text: str, tmp_pa
     config = read_config(path).check()
     for name in config.recipes:
         config.recipe(name)
+
+
+def test_the_notes_in_the_documents_are_right(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "config.md").read_text().partition("## Labels and notes")[2]
+    (example,) = _YAML.findall(text)
+    path = tmp_path / "notes.yaml"
+    path.write_text(example)
+    layers = ("block3b_add", "block5c_add", "head")
+    network = anatomy([layer(name, 40, "input") for name in layers], name="efficientnet-lite0")
+    plan = plan_of(tmp_path, {network.name: network}, {network.name: {"layers": list(layers)}})
+    notes, warnings = read_notes(path, plan)
+    assert warnings == [] and len(notes) >= 4
+    assert all(f"| `{key}` |" in text for key in ("label", "text", "tags"))
+    assert "notes.yaml" in (ROOT / "config.yaml").read_text()
 
 
 def test_the_gallery_of_all_recipes_has_them_all() -> None:
