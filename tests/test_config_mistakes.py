@@ -52,6 +52,7 @@ GIVEN: dict[Location, str] = {
     (*NET, "layers", 0, "name"): "all",
     (*NET, "preprocessing", "range"): "[0, 1]",
     (*MINE, "base"): "channel",
+    (*MINE, "octaves"): "2",
 }
 """What stands in every config, and with which value."""
 

@@ -51,10 +51,13 @@ def _contradictions(recipe: Recipe) -> Iterator[Conflict]:
         yield Conflict(("pictures", "objective"), message)
     if several and not recipe.aim.alike and not _draws(recipe):
         message = "its pictures would all be the same; let them start from noise, or give `jitter`"
-        yield Conflict(("objective", "start_from"), message)
+        yield Conflict(("objective", *_DRAWN), message)
     if recipe.objective == "neuron" and recipe.tile:
         message = "`objective: neuron` is of one place, and each tile has its own; set `tile: 0`"
         yield Conflict(("tile", "objective"), message)
+
+
+_DRAWN = ("start_from", "start", "scale", "jitter", "rotate", "noise", "tile")
 
 
 def _draws(recipe: Recipe) -> bool:
@@ -76,19 +79,19 @@ _NEVER = object()
 
 
 class _Needs(NamedTuple):
-    """What a field needs to do anything: whether a recipe has it, in words, and the field that decides.
+    """What a field needs to do anything: whether a recipe has it, in words, and the fields that decide.
 
     `off` is the value by which a user says that it is to do nothing.
     """
 
     met: Callable[[Recipe], bool]
     words: str
-    by: str
+    by: tuple[str, ...]
     off: object = _NEVER
 
 
 def _objective_with(field: str, off: object) -> _Needs:
-    return _Needs(lambda recipe: field in recipe.aim.fields, _objectives_with(field), "objective", off)
+    return _Needs(lambda recipe: field in recipe.aim.fields, _objectives_with(field), ("objective",), off)
 
 
 _NEEDS: Mapping[str, _Needs] = {
@@ -97,36 +100,36 @@ _NEEDS: Mapping[str, _Needs] = {
     "cossim": _objective_with("cossim", 0),
     "towards": _objective_with("towards", None),
     "diversity": _objective_with("diversity", 0),
-    "decorrelate": _Needs(lambda r: r.squash != "clip", "`squash: sigmoid`", "squash", False),
+    "decorrelate": _Needs(lambda r: r.squash != "clip", "`squash: sigmoid`", ("squash",), False),
     "decay": _Needs(
         lambda r: r.parameterization == "fourier" or (r.parameterization == "maco" and r.magnitude is None),
         "`parameterization: fourier`, or `maco` without `magnitude`",
-        "parameterization",
+        ("parameterization", "magnitude"),
     ),
     "magnitude": _Needs(
-        lambda r: r.parameterization == "maco", "`parameterization: maco`", "parameterization", None
+        lambda r: r.parameterization == "maco", "`parameterization: maco`", ("parameterization",), None
     ),
     "image": _Needs(
         lambda r: r.aim.photo or r.start_from == "image",
         f"{_objectives_with('image')} or `start_from: image`",
-        "start_from",
+        ("start_from", "objective"),
         None,
     ),
     "start": _Needs(
-        lambda r: r.start_from in ("noise", "image"), "`start_from: noise` or `image`", "start_from", 0
+        lambda r: r.start_from in ("noise", "image"), "`start_from: noise` or `image`", ("start_from",), 0
     ),
-    "octave_scale": _Needs(lambda r: r.octaves > 1, "`octaves`, 2 or more", "octaves"),
-    "octave_blur": _Needs(lambda r: r.octaves > 1, "`octaves`, 2 or more", "octaves", 0),
+    "octave_scale": _Needs(lambda r: r.octaves > 1, "`octaves`, 2 or more", ("octaves",)),
+    "octave_blur": _Needs(lambda r: r.octaves > 1, "`octaves`, 2 or more", ("octaves",), 0),
     "equalize": _Needs(
         lambda r: r.ascent == "normalized" and r.parameterization == "fourier",
         "`ascent: normalized` and `parameterization: fourier`",
-        "ascent",
+        ("ascent", "parameterization"),
         0,
     ),
-    "momentum": _Needs(lambda r: r.ascent != "plain", "`ascent: normalized` or `adam`", "ascent", 0),
-    "weight_decay": _Needs(lambda r: r.ascent == "normalized", "`ascent: normalized`", "ascent", 0),
-    "gif": _Needs(lambda r: r.frames > 0, "`frames`, 1 or more", "frames", False),
-    "seed": _Needs(_draws, "something drawn, as a start from noise or `jitter` is", "start_from"),
+    "momentum": _Needs(lambda r: r.ascent != "plain", "`ascent: normalized` or `adam`", ("ascent",), 0),
+    "weight_decay": _Needs(lambda r: r.ascent == "normalized", "`ascent: normalized`", ("ascent",), 0),
+    "gif": _Needs(lambda r: r.frames > 0, "`frames`, 1 or more", ("frames",), False),
+    "seed": _Needs(_draws, "something drawn, as a start from noise or `jitter` is", _DRAWN),
 }
 
 
@@ -135,4 +138,4 @@ def _idle(recipe: Recipe, given: Collection[str]) -> Iterator[Conflict]:
     for name, needs in _NEEDS.items():
         if name in given and getattr(recipe, name) != needs.off and not needs.met(recipe):
             message = f"does nothing here, as it needs {needs.words}; leave it out, or set that"
-            yield Conflict((name, needs.by), message)
+            yield Conflict((name, *needs.by), message)

@@ -49,15 +49,15 @@ def read_settings(raw: dict[str, Any], unusable: Iterable[Location]) -> tuple[Co
 
 
 def read_recipe(
-    read: Callable[[dict[str, Any]], object], own: dict[str, Any], *, conflicts: bool = True
+    read: Callable[[dict[str, Any]], object], own: dict[str, Any], wrong: Iterable[str]
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The fields of a recipe of the user's that `read` can make a recipe of, and the problems in the rest.
 
-    Locations are those in the recipe. `conflicts` says whether fields that do not go together are told.
+    `wrong` are fields that are known to be wrong already. Locations are those in the recipe.
     """
     kept = dict(own)
     problems: list[Problem] = []
-    wrong: set[str] = set()
+    wrong = set(wrong)
     while True:
         try:
             read(kept)
@@ -69,7 +69,8 @@ def read_recipe(
         problems += found
         for conflict in (conflict for detail in details for conflict in _conflicts(detail)):
             drop |= set(conflict.fields)
-            if conflicts and not wrong & set(conflict.fields):
+            # With another base, or with another value in a wrong field's place, they may go together.
+            if not wrong & {"base", *conflict.fields}:
                 problems.append(Problem(conflict.fields[:1], conflict.message))
         if not drop & set(kept):
             return {}, problems  # it is not one of the recipe's own fields that is wrong

@@ -110,7 +110,8 @@ def _usable_recipe(name: str, own: RecipeConfig, file: ConfigFile) -> RecipeConf
         own = RecipeConfig.model_validate({"base": base, **changes})
         return file.config.model_copy(update={"recipes": {name: own}}).recipe(name)
 
-    fields, problems = read_recipe(recipe, own.changes, conflicts=not file.is_wrong(*place, "base"))
+    wrong = {str(p.location[2]) for p in file.problems if p.location[:2] == place and len(p.location) > 2}
+    fields, problems = read_recipe(recipe, own.changes, wrong)
     file.problems += [Problem((*place, *problem.location), problem.message) for problem in problems]
     return RecipeConfig.model_validate({"base": base, **fields})
 
