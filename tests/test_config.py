@@ -92,7 +92,8 @@ def test_what_only_the_network_shows_is_reported_with_the_rest(
     assert lines[0] == "3: titel: unknown key; did you mean `title`?"
     number = 1 + [line.strip() for line in path.read_text().splitlines()].index(f"layers: {layers}")
     assert set(lines[1:]) == {
-        f"{number}: models.tiny.layers[0]: no layer 'frist' in tiny; the nearest are first, first_bn, first_relu",
+        f"{number}: models.tiny.layers[0]: no layer 'frist' in tiny; "
+        "the nearest are first, first_bn, first_relu",
         f"{number}: models.tiny.layers[1].channels: channels 4-99: layer 'second' has 8, 0 to 7",
         f"{number}: models.tiny.layers[2].name: is missing",
         f"{number}: models.tiny.layers[2].nme: unknown key; did you mean `name`?",
