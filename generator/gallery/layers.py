@@ -189,7 +189,7 @@ class LayerSection:
         return whole
 
     def _order_source(self) -> str:
-        return made_from([sheet.source for sheet in self._main_sheets()])
+        return made_from(self.layer.channels, [sheet.source for sheet in self._main_sheets()])
 
     def _main_sheets(self) -> list[Sheet]:
         return [sheet for sheet in self.sheets if sheet.recipe.name == self.layer.main_recipe.name]

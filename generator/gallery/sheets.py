@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.cache.entries import Record, Stamp
+from generator.cache.entries import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
 from generator.gallery.pictures import Encoded, Encoding, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.sections import Build
-from generator.gallery.snapshot import Snapshot
+from generator.gallery.snapshot import Snapshot, Stamp
 
 
 class Entry(NamedTuple):

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from generator.cache.entries import Cache, Failure, Record, Stamp
+from generator.cache.entries import Cache, Failure, Record
+
+
+class Stamp(NamedTuple):
+    """What tells an entry or a failure from any other under the same key, later or damaged.
+
+    When its record was written (nanoseconds) and how long that is, and the same of its picture.
+    """
+
+    written: int
+    size: int
+    failed: bool
+    picture: tuple[int, int] = (0, 0)
 
 
 class Snapshot:
@@ -22,7 +35,11 @@ class Snapshot:
     @classmethod
     def of(cls, cache: Cache) -> Snapshot:
         """The cache as it is now."""
-        return cls(cache, cache.stamps())
+        found = {key: Stamp(*stamp[:3]) for key, stamp in cache.stamps().items()}
+        for key, stamp in found.items():
+            if not stamp.failed:
+                found[key] = stamp._replace(picture=_state(cache.picture_path(key)) or (0, 0))
+        return cls(cache, found)
 
     @classmethod
     def filled(cls, cache: Cache, keys: Iterable[str]) -> Snapshot:
@@ -30,7 +47,7 @@ class Snapshot:
         return cls(cache, dict.fromkeys(keys, Stamp(0, 0, failed=False)))
 
     def stamp(self, key: str) -> Stamp | None:
-        """What tells an entry or a failure from any later one under the same key; None without either."""
+        """The stamp of an entry or a failure; None where there is neither."""
         return self._stamps.get(key)
 
     def has_entry(self, key: str) -> bool:
@@ -72,12 +89,16 @@ class Snapshot:
         return failure if self._is_unchanged(key, self._cache.failure_path(key)) else None
 
     def _is_unchanged(self, key: str, path: Path) -> bool:
-        stamp = self._stamps[key]
-        try:
-            state = path.stat()
-        except OSError:
-            state = None
-        same = state is not None and (state.st_mtime_ns, state.st_size) == stamp[:2]
+        same = _state(path) == self._stamps[key][:2]
         if not same:
             self.changed.add(key)
         return same
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """When a file was written (nanoseconds) and how long it is."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size

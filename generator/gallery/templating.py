@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -40,7 +40,7 @@ class Templates:
         if own is not None and not own.is_dir():
             raise UserError(f"{own}: no such folder; `templates` names one with templates of your own")
         self._folders = [folder for folder in (own, templates_folder()) if folder is not None]
-        self._environment = _environment(self._folders)
+        self._environment = _environment(tuple(self._folders), self.digest)
 
     def page(self, template: str, path: str, **data: Any) -> bytes:
         """The page at `path` (relative to the site's root) by a template.
@@ -115,7 +115,9 @@ _GLOBALS = {
 }
 
 
-def _environment(folders: list[Path]) -> Environment:
+@lru_cache(maxsize=4)
+def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
+    """The templates of these folders, compiled once for as long as they stay the same (`digest`)."""
     environment = Environment(
         # A theme's template extends the one that it replaces as `original/<name>`.
         loader=ChoiceLoader(
@@ -126,7 +128,7 @@ def _environment(folders: list[Path]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # Overridden templates are read once a build; there is nothing to watch for.
+        # They are the ones of that digest.
         auto_reload=False,
     )
     environment.globals.update(_GLOBALS, curve=curve)
