@@ -74,18 +74,16 @@ class Output:
         """Raises UserError when the planned files can't be written, or would replace what is not ours."""
         for path in sorted(planned):
             if self.is_foreign(path):
-                raise UserError(
-                    f"{self.folder / path}: would be overwritten, but Pocket Microscope did not write it; "
-                    "move it away, or choose another `output`"
-                )
-        for folder in sorted(_folders(planned)):
-            if folder in self._disk:
-                what = "a link" if (self.folder / folder).is_symlink() else "a file"
-                raise UserError(
-                    f"{self.folder / folder}: is {what} where the gallery needs a folder; move it away, or "
-                    "choose another `output`"
-                )
+                raise self._in_the_way(path, "would be overwritten, but Pocket Microscope did not write it")
+        for path in sorted(_folders(planned) & self._disk.keys()):
+            what = "a link" if (self.folder / path).is_symlink() else "a file"
+            raise self._in_the_way(path, f"is {what} where the gallery needs a folder")
+        for path in sorted(_folders(self._disk) & set(planned)):
+            raise self._in_the_way(path, "is a folder where the gallery needs a file")
         self._check_writable()
+
+    def _in_the_way(self, path: str, why: str) -> UserError:
+        return UserError(f"{self.folder / path}: {why}; move it away, or choose another `output`")
 
     def _check_writable(self) -> None:
         nearest = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())

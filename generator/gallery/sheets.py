@@ -135,16 +135,17 @@ def write_sheets(sheets: Sequence[Sheet], build: Build) -> Drawn:
 
 
 def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
-    for path, _ in sheet.files():
-        build.output.keep(path)
+    build.output.keep(sheet.path)
     for picture in sheet.drawn:
         record = build.snapshot.record(picture.entry.key)
         if record is None:
             drawn.complete = False
             continue
         drawn.records[picture.path] = record
+        build.output.keep(picture.path)
         if picture.animation:
             drawn.animations.add(picture.animation)
+            build.output.keep(picture.animation)
 
 
 def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:

@@ -51,7 +51,6 @@ def check_gallery(plan: Plan) -> None:
     cache = Cache(plan.config.cache)
     notes, _ = read_notes(plan.config.notes, plan)
     templates, output = Templates(plan.config.templates), _output(plan, cache)
-    templates.check()
     sections = _sections(gather(plan, notes), Snapshot.filled(cache, plan.keys), templates, output)
     output.check(_addresses(sections))
 

@@ -34,13 +34,17 @@ from generator.resources import templates_folder
 
 
 class Templates:
-    """The templates and static files of a gallery: a user's folder, if any, before ours."""
+    """The templates and static files of a gallery: a user's folder, if any, before ours.
+
+    Raises UserError when there is no such folder, or one of its templates can't be read.
+    """
 
     def __init__(self, own: Path | None = None) -> None:
         if own is not None and not own.is_dir():
             raise UserError(f"{own}: no such folder; `templates` names one with templates of your own")
         self._folders = [folder for folder in (own, templates_folder()) if folder is not None]
         self._environment = _environment(tuple(self._folders), self.digest)
+        self._check()
 
     def page(self, template: str, path: str, **data: Any) -> bytes:
         """The page at `path` (relative to the site's root) by a template.
@@ -78,8 +82,7 @@ class Templates:
         data = next(data for path, data in self.static() if path == f"{STATIC}/microscope.css")
         return Markup(data.decode(errors="replace").replace("</", "<\\/"))
 
-    def check(self) -> None:
-        """Raises UserError when one of a user's own templates can't be read."""
+    def _check(self) -> None:
         for folder in self._folders[:-1]:
             for file in sorted((*folder.rglob("*.html"), *folder.rglob("*.svg"), *folder.glob("*.js"))):
                 if STATIC not in file.relative_to(folder).parts:

@@ -379,6 +379,18 @@ def test_a_theme_replaces_templates_and_static_files(tmp_path: Path) -> None:
     assert (again.written, again.removed) == (1, 1)
 
 
+def test_a_style_sheet_is_no_template(tmp_path: Path) -> None:
+    """The page for lost addresses holds it, for it can link to none."""
+    style = "p::before { content: '{# {% {{ </style><b>' } /* ü */"
+    (tmp_path / "theme" / "static").mkdir(parents=True)
+    (tmp_path / "theme" / "static" / "microscope.css").write_text(style, "utf-8")
+    output = build(rich_plan(tmp_path, templates=tmp_path / "theme")).output
+    assert (output / "static" / "microscope.css").read_text("utf-8") == style
+    lost = (output / "404.html").read_text("utf-8")
+    assert style.replace("</", "<\\/") in lost
+    assert lost.index("</style>") > lost.index("ü")
+
+
 @pytest.mark.parametrize(
     ("template", "message"),
     [

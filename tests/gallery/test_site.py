@@ -166,18 +166,6 @@ def test_a_users_own_nojekyll_is_no_obstacle(tmp_path: Path) -> None:
     assert ".nojekyll" not in manifest["files"]
 
 
-def test_a_strangers_manifest_can_remove_nothing_outside(tmp_path: Path) -> None:
-    plan = chain(tmp_path)
-    output = build(plan).output
-    victim = tmp_path / "victim.txt"
-    victim.write_text("precious")
-    manifest = json.loads((output / MANIFEST).read_text("utf-8"))
-    manifest["files"] += ["../victim.txt", str(victim), "..\\victim.txt"]
-    (output / MANIFEST).write_text(json.dumps(manifest))
-    build(plan)
-    assert victim.read_text() == "precious"
-
-
 def test_a_killed_build_leaves_no_file_that_the_next_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
