@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from generator.cache.entries import Cache
-from generator.config.recipes import WHOLE
 from generator.gallery.site import build_site
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan
+from generator.targets import WHOLE
 from tests.conftest import ROOT
 from tests.gallery.conftest import files_of
 from tests.synthetic import anatomy, fail, fill, layer, plan_of, png, record, texture

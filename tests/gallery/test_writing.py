@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import threading
@@ -21,7 +20,7 @@ from generator.gallery.output import MANIFEST
 from generator.gallery.site import build_site, check_gallery
 from generator.plan import Plan
 from tests.gallery.conftest import build, files_of, moments_of
-from tests.synthetic import animation, anatomy, fill, layer, plan_of, png, record, texture
+from tests.synthetic import anatomy, animation, fill, layer, plan_of, png, record, texture
 
 # -- while a run renders ---------------------------------------------------------------------------
 
@@ -71,7 +70,7 @@ def assert_consistent(output: Path) -> None:
         without = search["models"][0]["layers"][0]["bare"][recipe["slug"]]
         for channel, state in enumerate(recipe["states"]):
             page = (output / f"models/net/deep/{channel}.html").read_text("utf-8")
-            shot = page.partition(f'<section class="shot')[2].partition(f'id="{recipe["slug"]}"')[2]
+            shot = page.partition('<section class="shot')[2].partition(f'id="{recipe["slug"]}"')[2]
             picture = (output / f"models/net/deep/{recipe['slug']}/{channel}.webp").exists()
             assert picture == (state in "sd") == ("Not rendered yet" not in shot.partition("</section>")[0])
             assert picture != any(first <= channel <= last for first, last in without)
@@ -161,7 +160,10 @@ def test_a_linked_file_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -
     assert page.read_bytes() == expected and not page.is_symlink()
 
 
-@pytest.mark.parametrize("name", ["../victim", "{victim}", "..\\victim", "linked/victim", "a/../../victim", "\0", 7, None])  # fmt: skip
+STRANGE = ["../victim", "{victim}", "..\\victim", "linked/victim", "a/../../victim", "\0", 7, None]
+
+
+@pytest.mark.parametrize("name", STRANGE)
 def test_a_strangers_list_of_files_can_remove_nothing_outside(tmp_path: Path, name: str | None) -> None:
     plan = small_plan(tmp_path)
     output, victim = build(plan).output, tmp_path / "victim"
