@@ -40,14 +40,14 @@ def anatomy(
     layers: Iterable[Layer], *, name: str = "synthetic", classes: Sequence[str] = (), colours: int = 3
 ) -> Anatomy:
     """A network of these layers after an input."""
-    source = layer("input", colours, kind="InputLayer", shape=(64, 64, colours))
+    source = layer("input", colours, kind="InputLayer", shape=(128, 128, colours))
     return Anatomy(
         name=name,
         source=f"{name}.keras",
-        weights="none",
+        weights="random weights",
         origin="Random weights, made for tests",
         fingerprint=hashlib.sha256(name.encode()).hexdigest(),
-        input_shape=(64, 64, colours),
+        input_shape=(128, 128, colours),
         preprocessing="black becomes 0, white 1",
         parameters=12_345,
         layers=(source, *layers),

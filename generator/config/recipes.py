@@ -7,6 +7,7 @@ here only if it changes pictures; what only changes speed (batch size, threads) 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -204,6 +205,18 @@ class Recipe(Settings):
     def of_whole_layer(self) -> bool:
         """Whether it makes one picture of a layer instead of one a channel."""
         return self.aim.of_layer
+
+    def fitted(self, own_side: int | None) -> Recipe:
+        """The recipe for a network whose input is fixed and small: its size, transforms in proportion.
+
+        Pictures of another size would be shrunk before the network sees them, and what it sees is lost in
+        that. `own_side` is None for other networks: the recipe stays as it is.
+        """
+        if own_side is None:
+            return self
+        share = own_side / self.size
+        shrunk = {name: math.ceil(getattr(self, name) * share) for name in ("jitter", "pad")}
+        return self.model_copy(update={"size": own_side, **shrunk})
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: every field that changes the picture, as plain JSON values.

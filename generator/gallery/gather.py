@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.gallery.names import safe_names
 from generator.gallery.pages import (
@@ -75,9 +75,18 @@ def _recipes(plan: Plan) -> dict[str, RecipeView]:
     }
 
 
+def _fitted(view: RecipeView, anatomy: Anatomy) -> RecipeView:
+    """A recipe as it was used on a network: on one of small pictures with their size."""
+    if anatomy.own_side is None:
+        return view
+    recipe = view.recipe.fitted(anatomy.own_side)
+    return replace(view, recipe=recipe, settings=settings_of(recipe))
+
+
 def _model(name: str, folder: str, anatomy: Anatomy, known: _Known) -> ModelView:
     # All layers of the network take part, so that a layer's address does not depend on the plan.
     folders = safe_names(layer.name for layer in anatomy.layers)
+    known = replace(known, recipes={key: _fitted(view, anatomy) for key, view in known.recipes.items()})
     layers = tuple(
         _layer(name, f"{folder}/{folders[layer.name]}", layer, anatomy, known)
         for layer in anatomy.layers

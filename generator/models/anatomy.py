@@ -8,10 +8,14 @@ layer by name.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from generator.models.graph import Step
+
+LARGEST_SMALL = 96
+"""Pixels up to which a fixed input counts as small."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Layer:
 class Anatomy:
     """A network as planning and the gallery see it.
 
-    `name` is its title, `source` and `weights` where network and weights came from in the user's words,
-    `origin` one sentence on that for the gallery, `fingerprint` the SHA-256 of graph, weights and
-    preprocessing, `input_shape` (height, width, colours), `preprocessing` in words with the reason for it,
+    `name` is its title, `source` where it came from and `weights` which it has, both in words for a page:
+    of a file its name, never its path; `origin` one sentence on that, `fingerprint` the SHA-256 of all that
+    it computes, `input_shape` (height, width, colours), `preprocessing` in words with the reason for it,
     `classes` the class names of its output or empty, `preprocessing_guessed` whether nobody said and nothing
     in the network shows which preprocessing it wants.
     """
@@ -58,6 +62,11 @@ class Anatomy:
     layers: tuple[Layer, ...]
     classes: tuple[str, ...] = ()
     preprocessing_guessed: bool = False
+
+    @property
+    def own_side(self) -> int | None:
+        """The side of the network's input if that is fixed, square and small; else None."""
+        return own_side(self.input_shape)
 
     def layer(self, name: str) -> Layer:
         """The layer of that name; KeyError if there is none."""
@@ -79,6 +88,12 @@ class Anatomy:
         )
         shapes = {"input_shape": tuple(values["input_shape"]), "classes": tuple(values["classes"])}
         return cls(**{**values, **shapes, "layers": layers})
+
+
+def own_side(input_shape: Sequence[int | None]) -> int | None:
+    """The side of an input (height, width, colours) that is fixed, square and small; else None."""
+    height, width = input_shape[:2]
+    return height if height is not None and height == width and height <= LARGEST_SMALL else None
 
 
 def special_tokens(tokens: int) -> int:

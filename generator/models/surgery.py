@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import tree
 
 from generator.errors import ModelError
-from generator.models import layout
+from generator.models import anatomy, layout
 from generator.models.activations import Changes, ReluMode, linear, relus
 from generator.models.folding import Swaps, folded
 from generator.models.graph import Step, flatten
@@ -132,14 +132,9 @@ class _Trial:
         return (layout.to_last(output) if last.channels_first else output), rehearsals
 
 
-LARGEST_SMALL = 96
-"""Pixels up to which a fixed input counts as small."""
-
-
 def own_side(network: Any) -> int | None:
     """The side of a network's input if that is fixed, square and small; else None."""
-    height, width = network.inputs[0].shape[1:3]
-    return int(height) if height is not None and height == width and height <= LARGEST_SMALL else None
+    return anatomy.own_side(tuple(network.inputs[0].shape[1:]))
 
 
 def _resized(model: Any, canvas: tuple[int, int], shape: tuple[int | None, ...]) -> Any:

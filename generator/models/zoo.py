@@ -62,8 +62,8 @@ def open_model(name: str, config: ModelConfig) -> Model:
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
     anatomy = Anatomy(
         name=shown_name(layout.inside(opened.network)),
-        source=source,
-        weights=config.weights,
+        source=Path(source).name if is_file_name(source) else source,
+        weights=_weights_in_words(source, config.weights),
         origin=opened.origin,
         fingerprint=fingerprint(opened.network, steps, taken.mapping),
         input_shape=tuple(opened.network.inputs[0].shape[1:]),
@@ -74,6 +74,19 @@ def open_model(name: str, config: ModelConfig) -> Model:
         classes=_classes(config.classes),
     )
     return Model(opened.network, taken.mapping, anatomy)
+
+
+def _is_own(source: str) -> bool:
+    """Whether a source is a network of the user's own: a file or a factory."""
+    return is_file_name(source) or ":" in source
+
+
+def _weights_in_words(source: str, weights: str) -> str:
+    if weights not in ("imagenet", "none"):
+        return f"weights from {Path(weights).name}"
+    if _is_own(source):
+        return "its own weights"
+    return "ImageNet weights" if weights == "imagenet" else "random weights"
 
 
 def _start_names_afresh() -> None:
@@ -90,8 +103,7 @@ def _start_names_afresh() -> None:
 def _open(source: str, config: ModelConfig) -> _Opened:
     if source in BUILT_IN:
         return _built_in(source, config)
-    own = is_file_name(source) or ":" in source
-    if own and config.input_size is not None:
+    if _is_own(source) and config.input_size is not None:
         raise ModelError(f"{source}: has an input size of its own; input_size is for networks known by name")
     if is_file_name(source):
         return _saved(Path(source), config.weights)

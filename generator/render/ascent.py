@@ -272,15 +272,8 @@ def octaves(recipe: Recipe, canvas: Canvas) -> list[Canvas]:
 
 
 def fitted(recipe: Recipe, own_side: int | None) -> Recipe:
-    """The recipe for a network whose input is fixed and small: its size, transforms in proportion.
-
-    Pictures of another size would be shrunk before the network sees them, and what it sees is lost in that.
-    """
-    if own_side is None:
-        return recipe
-    share = own_side / recipe.size
-    shrunk = {name: math.ceil(getattr(recipe, name) * share) for name in ("jitter", "pad")}
-    return recipe.model_copy(update={"size": own_side, **shrunk})
+    """The recipe for a network whose input is fixed and small, see `Recipe.fitted`."""
+    return recipe.fitted(own_side)
 
 
 def canvas_of(recipe: Recipe, photo: Array | None) -> Canvas:

@@ -1,0 +1,71 @@
+"""What a gallery tells strangers: what is so, and nothing of the machine that it was made on."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from pathlib import Path
+
+import pytest
+
+from generator.cache.entries import Cache, Failure
+from generator.gallery.names import without_folders
+from generator.pipeline import load_plan
+from tests.conftest import Rendered, click_run
+
+
+@pytest.fixture(scope="module")
+def published(rendered: Rendered, tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the gallery of a network in a file elsewhere, one of its pictures failed."""
+    folder = tmp_path_factory.mktemp("private") / "of the user"
+    shutil.copytree(rendered.folder, folder)
+    (folder / "cache" / "models").exists() and shutil.rmtree(folder / "cache" / "models")
+    config = folder / "config.yaml"
+    plan = load_plan(config)
+    job = plan.jobs[3]
+    cache = Cache(plan.config.cache)
+    cache.remove(job.key)
+    reason = f"OSError: {tiny_file}: [Errno 13] Permission denied: '{folder}/a photo.png'"
+    cache.put_failure(
+        Failure(
+            job.key, job.model, job.layer, job.channel, job.recipe_name, reason, "2026-11-23T22:25:39+00:00"
+        )
+    )
+    result = click_run("html", config)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_no_page_tells_where_things_are_on_the_users_machine(published: Path, tiny_file: Path) -> None:
+    texts = {".html", ".js", ".json", ".xml", ".svg", ".css", ".txt"}
+    files = [path for path in (published / "site").rglob("*") if path.suffix in texts]
+    assert len(files) > 10
+    for path in files:
+        text = html.unescape(path.read_text("utf-8"))
+        for folder in (published, published.parent, tiny_file.parent, Path.home()):
+            assert str(folder) not in text, path
+
+
+def test_how_a_picture_was_made_is_told_as_it_was(published: Path) -> None:
+    page = html.unescape((published / "site/models/tiny/second/0.html").read_text("utf-8"))
+    assert "model        tiny (tiny.keras, its own weights)" in page
+    # The config says 24 pixels; the network takes 32 and nothing else.
+    assert "  size               32\n" in page and "  size               24" not in page
+    assert 'width="32" height="32"' in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("OSError: /home/me/nets/a.png: no such file", "OSError: a.png: no such file"),
+        ("can't read '/home/me/my photos/a b.png'", "can't read 'a b.png'"),
+        (r"C:\Users\me\a.keras: broken", "a.keras: broken"),
+        ('File "/usr/lib/x.py", line 3', 'File "x.py", line 3'),
+        ("/a.png: gone", "/a.png: gone"),
+        ("block/Add:2 has 3/4 of a/b/c", "block/Add:2 has 3/4 of a/b/c"),
+        ("see https://keras.io/api/layers/", "see https://keras.io/api/layers/"),
+        ("1 / 2 / 3", "1 / 2 / 3"),
+    ],
+)
+def test_files_are_named_without_their_folders(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
