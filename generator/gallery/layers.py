@@ -12,7 +12,6 @@ import numpy as np
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.likeness import likeness_order
-from generator.gallery.names import without_folders
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
 from generator.gallery.pictures import TINY, Encoding, Tiles
@@ -128,7 +127,7 @@ class LayerSection:
             return Shot(recipe, state, path, record, animation=moving if moving in drawn.animations else "")
         failure = build.snapshot.failure(entry.key)
         if failure is not None:
-            return Shot(recipe, "failed", path, reason=without_folders(failure.reason))
+            return Shot(recipe, "failed", path, reason=failure.reason)
         return Shot(recipe, "missing", path)
 
     @cached_property

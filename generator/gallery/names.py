@@ -12,15 +12,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css)|.*\.")
 
 
-# Folders may have spaces in their names; of a sentence with two paths in it, words between them go with them.
-_FOLDERS = re.compile(r"""(?<![\w/.<])(?:[A-Za-z]:)?[/\\](?=[^\s/\\])(?:[^/\\:'"\n]+[/\\])+""")
-
-
-def without_folders(text: str) -> str:
-    """A text in which files are named without their folders: those are nobody's business on a page."""
-    return _FOLDERS.sub("", text)
-
-
 def safe_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
     """File names for siblings: each name itself where every file system can hold it, else with a digest.
 

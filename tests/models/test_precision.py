@@ -11,7 +11,6 @@ import pytest
 from keras import layers
 
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines import worker
 from generator.engines.tasks import Task
@@ -155,8 +154,7 @@ def coarse() -> Any:
 
 def rendered(precision: str, known: str | None) -> Any:
     config = ModelConfig.model_validate({"source": f"{__name__}:coarse", "layers": "all"})
-    recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), "size": 16, "steps": 2})
-    recipe = recipe.model_copy(update={"precision": precision})
+    recipe = BUILT_IN["channel"].model_copy(update={"size": 16, "steps": 2, "precision": precision})
     fingerprint = open_model("coarse", config).anatomy.fingerprint
     return worker.work(Task("coarse", config, fingerprint, "out", recipe, (0,), 1, precision=known))
 
