@@ -137,7 +137,10 @@
     ["arrows", "move in the grid, once inside"], ["t", "light or dark"], ["?", "this help"],
   ];
   const usesKeys = () => store.get("keys") !== "off";
-  function showKeys() { html.classList.toggle("no-keys", !usesKeys()); }
+  function showKeys() {
+    html.classList.toggle("no-keys", !usesKeys());
+    for (const button of all("[data-key]")) button.ariaKeyShortcuts = usesKeys() ? button.dataset.key : null;
+  }
   function help() {
     const rows = KEYS.map(([key, what]) => make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)));
     const used = make("input", { type: "checkbox", checked: usesKeys() });
@@ -719,7 +722,14 @@
   });
   // From a disk, browsers open what they are asked to save, and would leave the page.
   if (location.protocol === "file:") for (const link of all("a[download]")) Object.assign(link, { target: "_blank", textContent: "Open picture" });
-  addEventListener("storage", pins.show);
+  // Another page may have changed them: in a window beside this one, or before the way back here.
+  function recall() {
+    html.dataset.theme = store.get("theme");
+    showKeys();
+    pins.show();
+  }
+  addEventListener("storage", recall);
+  addEventListener("pageshow", (event) => { if (event.persisted) recall(); });
 
   showKeys();
   if (shots.length) startShots();

@@ -46,9 +46,11 @@ def test_shortcuts_can_be_switched_off_and_stay_so(opened: Open, address: str) -
         expect(page.locator("[aria-pressed=true]")).to_have_count(0)
         expect(page).to_have_url(f"{address}/{STEM}/3.html")
         page.reload()
+    expect(page.locator("[aria-keyshortcuts]")).to_have_count(0)
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_label("Use these shortcuts").check()
     page.get_by_role("button", name="Close").click()
+    expect(page.locator("[aria-keyshortcuts]")).to_have_count(2)
     page.keyboard.press("2")
     expect(page.locator(".shot.current h2")).to_have_text("negative")
 

@@ -157,6 +157,9 @@ def test_names_of_the_languages_own_are_names(opened: Open, unruly: str) -> None
 
 def test_each_gallery_of_a_host_has_pins_of_its_own(opened: Open, server: str) -> None:
     page = opened(f"{server}/{STEM}/3.html")
+    beside = page.context.new_page()
+    beside.goto(f"{server}/about.html")
     page.keyboard.press("p")
-    expect(page.get_by_role("link", name="Compare, 1 pinned")).to_be_visible()
+    for window in (page, beside):
+        expect(window.get_by_role("link", name="Compare, 1 pinned")).to_be_visible()
     assert page.evaluate("Object.keys(localStorage)") == ["microscope-pins:/repo/"]
