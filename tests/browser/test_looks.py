@@ -54,7 +54,7 @@ UNRULY = {
 WIDTHS = (320, 390, 720, 768, 1440)
 """720 is a window of 1440 at a zoom of 200 %."""
 
-SPACED = "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; line-height: 1.5 !important }"
+SPACED = (
     "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; line-height: 1.5 !important; }"
 )
 """As readers may set it (WCAG 2.2, 1.4.12)."""
