@@ -111,7 +111,7 @@
         link.ariaLabel = list.length ? `Compare, ${list.length} pinned` : null;
       }
       for (const button of all("[data-pin]")) button.setAttribute("aria-pressed", list.includes(button.dataset.pin));
-      for (const cell of all("[data-grid] a")) {
+      for (const cell of grid ? all("a", grid) : []) {
         const pinned = list.includes(addressOf(cell));
         cell.classList.toggle("pinned", pinned);
         cell.ariaDescription = pinned ? "pinned" : null;
@@ -270,8 +270,8 @@
 
   // An address such as #dream&negative&sort=activation&filter=3-6 holds a recipe of the layer as a whole, one
   // of the grid, and how the grid is sorted and filtered, each only where it is not as usual.
-  const grid = find("[data-grid]");
   const tools = find("[data-grid-tools]");
+  const grid = tools && find("[data-grid]");
   const STATES = { d: "dead", f: "failed", m: "not yet", n: "none" };
   let cells = [];
   let layer;
@@ -682,7 +682,7 @@
     Home: () => follow("a[rel=first]"), End: () => follow("a[rel=last]"),
     g: () => follow("link[rel=up]"), c: () => follow("[data-pins]"),
     a: () => { const button = find(".shot.current [data-animation]"); if (button) play(button); return Boolean(button); },
-    f: () => tools?.elements.filter.focus() ?? Boolean(tools),
+    f: () => { tools?.elements.filter.focus(); return Boolean(tools); },
     p: () => { const address = currentPin(); if (address) pins.toggle(address); return Boolean(address); },
   };
   /** Whether arrow keys have something to move here: a control, or a part of the page that scrolls by itself. */
@@ -733,7 +733,7 @@
 
   showKeys();
   if (shots.length) startShots();
-  if (grid && tools) startGrid();
+  if (grid) startGrid();
   if (comparison) startCompare();
   pins.show();
 })();

@@ -156,3 +156,14 @@ def test_pages_work_whatever_the_browser_remembers(opened: Open, address: str, s
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 17, 18)"
     page.keyboard.press("c")
     expect(page.locator(".selection figcaption b")).to_have_text(["stem 3"])
+
+
+def test_the_bar_does_not_cover_the_keyboards_place(opened: Open, site: Path) -> None:
+    page = opened(f"{site.as_uri()}/models/chain/deep/index.html")
+    page.set_viewport_size({"width": 800, "height": 600})
+    page.locator("[data-grid] a").last.focus()
+    below = """() => document.activeElement.getBoundingClientRect().top
+        - document.querySelector(".bar").getBoundingClientRect().bottom"""
+    for _ in range(8):
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate(below) >= 0

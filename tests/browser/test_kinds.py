@@ -78,6 +78,12 @@ def test_a_whole_layer_has_recipes_of_its_own_beside_the_grids(opened: Open, kin
     assert page.evaluate("scrollY") == 0
     page.get_by_text("facets", exact=True).click()
     expect(page.locator("[data-grid] img").first).to_have_attribute("src", "facets/sheet-0.webp")
+    # Both are in the address, and both are there again after the way back.
+    expect(page).to_have_url(f"{kinds}/{STEM}/index.html#photo&facets")
+    page.locator("[data-grid] a").nth(2).click()
+    page.go_back()
+    expect(page.locator(".shot.current h3")).to_have_text("photo")
+    expect(page.locator("[data-grid] img").first).to_have_attribute("src", "facets/sheet-0.webp")
     page.locator(".recipes a").nth(0).click()
     expect(page.locator(".shot.current h3")).to_have_text("dream")
     expect(page.locator("[data-grid] img").first).to_have_attribute("src", "facets/sheet-0.webp")
