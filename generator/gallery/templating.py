@@ -154,7 +154,8 @@ def script(value: object) -> Markup:
     return Markup(escaped)
 
 
-_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?(?:[\\/][^\\/\s'\":]+)+[\\/](?=[^\\/\s])")
+# Folders may have spaces in their names; of a sentence with two paths in it, words between them go with them.
+_FOLDERS = re.compile(r"""(?<![\w/.<])(?:~|[A-Za-z]:)?[/\\](?=[^\s/\\])(?:[^/\\:'"\n]+[/\\])+""")
 
 
 def without_folders(text: str) -> str:
