@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,8 +23,8 @@ from benchmarks.scoring import Scorer
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Picture, Task
-from generator.engines.worker import work
+from generator.engines.pictures import PictureTask, Wanted
+from generator.engines.tasks import Bench, Output
 from generator.models.zoo import open_model
 
 LAYERS = ("block3b_add", "block5c_add", "block6d_add")
@@ -69,23 +70,26 @@ def measure(layer: str, recipe: Recipe) -> tuple[float, float]:
     config = ModelConfig.model_validate({"source": "efficientnet-lite0", "layers": "all"})
     fingerprint = open_model("efficientnet-lite0", config).anatomy.fingerprint
     fixed = recipe.model_copy(update={"precision": "float32"})
-    task = Task("efficientnet-lite0", config, fingerprint, layer, fixed, CHANNELS[:4], batch=4)
-    work(task)
+    name = "efficientnet-lite0"
+    wanted = [Wanted(str(channel), channel) for channel in CHANNELS]
+    task = PictureTask(
+        name, config, fingerprint, layer, "", fixed, fixed.identity(), tuple(wanted[:4]), batch=4
+    )
+    task.work(Bench())
     scorer, scores, seconds = Scorer(layer, recipe.size), [], 0.0
-    for start in range(0, len(CHANNELS), 4):
-        channels = CHANNELS[start : start + 4]
+    for start in range(0, len(wanted), 4):
         began = time.process_time()
-        pictures = work(Task("efficientnet-lite0", config, fingerprint, layer, fixed, channels, 4)).pictures
+        outputs = replace(task, wanted=tuple(wanted[start : start + 4])).work(Bench()).outputs
         seconds += time.process_time() - began
-        scores += [score(scorer, picture) for picture in pictures]
+        scores += [score(scorer, output) for output in outputs]
     return float(np.mean(scores)), seconds / len(CHANNELS)
 
 
-def score(scorer: Scorer, picture: Picture) -> float:
+def score(scorer: Scorer, picture: Output) -> float:
     """The robust activation of a finished picture."""
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        Path(file.name).write_bytes(picture.png)
-        return scorer.score(Path(file.name), picture.channel)
+        Path(file.name).write_bytes(picture.files["png"])
+        return scorer.score(Path(file.name), int(picture.key))
 
 
 def publish(rows: list[str]) -> None:

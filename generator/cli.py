@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +14,9 @@ from generator.config import presets
 from generator.console.group import CommandGroup
 from generator.console.wording import many, seconds, short, size
 from generator.errors import SomeFailed, UserError
+
+if TYPE_CHECKING:
+    from generator.engines.tasks import Engine
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -75,7 +77,7 @@ def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--time-limit",
             callback=_seconds,
             metavar="DURATION",
-            help="Start nothing new after this long (90s, 30m, 2h); the pages are still written.",
+            help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
         ),
         click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
         quiet_option,
@@ -92,13 +94,13 @@ def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @main.command()
 @config_argument
 @_render_options
-def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
     from generator.console import session
 
     plan = session.open_plan(config, quiet)
     session.check_pages(plan)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, **options)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs), **options)
     session.write_pages(plan, strict=strict, quiet=quiet)
     session.report_failures(outcome)
 
@@ -106,12 +108,19 @@ def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) 
 @main.command()
 @config_argument
 @_render_options
-def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def render(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
     from generator.console import session
 
     plan = session.open_plan(config, quiet)
-    session.report_failures(session.render(plan, config, strict=strict, quiet=quiet, **options))
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs), **options)
+    session.report_failures(outcome)
+
+
+def _engine(jobs: int | None) -> Engine:
+    from generator.engines.local import LocalEngine
+
+    return LocalEngine(jobs)
 
 
 @main.command()
@@ -158,9 +167,10 @@ def layers(model: str, config: Path | None, weights: str | None, debug: bool) ->
     from generator.console.session import model_settings, warn_of_guesses
     from generator.console.wording import input_words, layer_table
     from generator.models.zoo import open_model
+    from generator.pipeline import look_beside
 
     settings = model_settings(model, config, weights)
-    sys.path.insert(0, str((config or Path("config.yaml")).resolve().parent))
+    look_beside(config or Path("config.yaml"))
     anatomy = open_model(model, settings).anatomy
     warn_of_guesses({model: anatomy})
     click.echo(input_words(anatomy))
@@ -237,7 +247,7 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
     from generator.config.reading import read_config
 
     cache = Cache(read_config(config).check().cache)
-    count = len(cache.keys())
+    count = cache.count()
     broken = list(cache.verify())
     for key, reason in broken:
         click.echo(f"Broken: {key}: {reason}", err=True)

@@ -56,6 +56,12 @@ class CacheError(UserError):
     """The cache folder can't be used: not writable, no space, held by another run."""
 
 
+class WorkerError(MicroscopeError):
+    """No worker process can be started; the message says how the last one ended. Exit code 1."""
+
+    exit_code = EXIT_SOME_FAILED
+
+
 class SomeFailed(MicroscopeError):
     """Some pictures failed; the others are done. Exit code 1."""
 

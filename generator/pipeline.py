@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from generator.cache.entries import Cache, Failure, Record
+from generator.cache.entries import Cache
+from generator.cache.records import Failure
 from generator.config.problems import Problem
 from generator.config.reading import ConfigFile, read_config
-from generator.config.recipes import Recipe
-from generator.engines.tasks import Engine, Picture, Result, Task
+from generator.engines.tasks import Engine, Result
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
-from generator.plan import Job, Plan, group, layer_problems, make_plan
+from generator.plan import Job, Plan, layer_problems, make_plan
+from generator.schedule import tasks_of
 from generator.timings import Timings
-
-PIXELS_PER_BATCH = 4 * 160 * 160
-LARGEST_BATCH = 16
-
 
 # -- from a file to a plan -------------------------------------------------------------------------
 
@@ -38,11 +35,17 @@ def load_plan(path: Path, say: Callable[[str], None] = lambda text: None) -> Pla
     Raises ConfigError with every problem of the file, those of its layers and channels included.
     """
     file = read_config(path)
-    # Factories are looked up beside the config first, as the files it names are.
-    sys.path.insert(0, str(path.resolve().parent))
+    look_beside(path)
     anatomies, problems = _anatomies(file, say)
     problems += layer_problems(file.config, anatomies)
     return make_plan(file.check(problems), anatomies)
+
+
+def look_beside(config: Path) -> None:
+    """Let the modules of factories be found beside the config; last, so that they take no other's place."""
+    folder = str(config.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def _anatomies(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, Anatomy], list[Problem]]:
@@ -109,25 +112,28 @@ def run(
     time_limit: float | None = None,
     stop_at_failure: bool = False,
 ) -> Outcome:
-    """Render `jobs` of the plan into its cache, each picture stored as soon as its batch is done.
+    """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done.
 
-    After `time_limit` seconds, or the engine's stop, no further batch is started. Raises CacheError when
-    another run holds the cache or the disk is full.
+    After `time_limit` seconds, or the engine's stop, nothing further is begun, and what is under way ends
+    after the step that it is in. Raises CacheError when another run holds the cache or the disk is full,
+    and WorkerError when no worker can be started.
     """
     cache = Cache(plan.config.cache)
     outcome = Outcome(left=len(jobs))
+    titles = {job.key: job.title for job in jobs}
     started = time.monotonic()
-    with only_run(cache):
-        timings = Timings(cache)
-        tasks = _until(_tasks(plan, jobs, engine, timings), started, time_limit)
-        wanted = {(job.model, job.layer, plan.recipes[job.recipe_name], job.channel): job for job in jobs}
-        for result in engine.run(tasks):
-            _store(result, wanted, plan, cache, outcome)
-            progress.advance(len(result.pictures))
+    with (
+        only_run(cache),
+        _measuring(cache) as timings,
+        _limited(time_limit, engine),
+        closing(engine.run(tasks_of(plan, jobs, timings))) as results,
+    ):
+        for result in results:
+            _store(result, titles, cache, outcome)
+            progress.advance(len(result.outputs))
             timings.add(result, engine.jobs)
             if stop_at_failure and outcome.failures:
                 engine.stop()
-        timings.save()
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -135,103 +141,58 @@ def run(
 @contextmanager
 def only_run(cache: Cache) -> Iterator[None]:
     """Be the only one that changes the cache meanwhile; CacheError when another does, or nobody can."""
+    lock = FileLock(cache.lock_path, timeout=0)
     try:
         cache.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache.lock_path, timeout=0)
-        with lock:
-            yield
+        lock.acquire()
     except Timeout:
         raise CacheError(
             f"{cache.folder}: another build-site renders into this cache; wait until it is done"
         ) from None
     except OSError as error:
         raise CacheError(f"{cache.folder}: can't be used as a cache: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _until(tasks: Iterable[Task], started: float, limit: float | None) -> Iterator[Task]:
-    for task in tasks:
-        if limit is not None and time.monotonic() - started >= limit:
-            return
-        yield task
+@contextmanager
+def _measuring(cache: Cache) -> Iterator[Timings]:
+    """Timings, which are kept however the run ends."""
+    timings = Timings(cache)
+    try:
+        yield timings
+    except BaseException:
+        with suppress(CacheError):
+            timings.save()
+        raise
+    timings.save()
 
 
-def _tasks(plan: Plan, jobs: Iterable[Job], engine: Engine, timings: Timings) -> Iterator[Task]:
-    for members in group(jobs):
-        recipe = plan.recipes[members.recipe_name]
-        batch = batch_size(recipe)
-        whole = Task(
-            model=members.model,
-            config=plan.config.models[members.model],
-            fingerprint=plan.models[members.model].fingerprint,
-            layer=members.layer,
-            recipe=recipe,
-            channels=tuple(job.channel for job in members.jobs),
-            batch=batch,
-            due=len(members.jobs),
-            memory=int(engine.memory * plan.config.memory),
-        )
-        whole = replace(whole, precision=timings.precision(whole))
-        together = plan.config.batch or batch
-        for start in range(0, whole.due, together):
-            yield replace(whole, channels=whole.channels[start : start + together])
+@contextmanager
+def _limited(seconds: float | None, engine: Engine) -> Iterator[None]:
+    """Stop the engine after so many seconds."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, engine.stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
-def batch_size(recipe: Recipe) -> int:
-    """Pictures optimised in one step: what a core's cache holds, by the pictures' size alone.
-
-    Sums are rounded otherwise at other batch sizes, and gradient ascent makes that a visible difference in
-    deep layers; so a key has one batch size, and smaller lots are filled up.
-    """
-    if recipe.of_whole_layer:
-        return 1  # a layer has one such picture
-    return min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // (recipe.size**2 * recipe.pictures)))
-
-
-Wanted = dict[tuple[str, str, Recipe, int], Job]
-
-
-def _store(result: Result, wanted: Wanted, plan: Plan, cache: Cache, outcome: Outcome) -> None:
-    task = result.task
+def _store(result: Result, titles: Mapping[str, str], cache: Cache, outcome: Outcome) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    for picture in result.pictures:
-        job = wanted[task.model, task.layer, task.recipe, picture.channel]
+    for output in result.outputs:
         outcome.left -= 1
-        if picture.error:
-            failure = Failure(job.key, job.model, job.layer, job.channel, job.recipe_name, picture.error, now)
+        if output.error:
+            failure = Failure(output.key, titles[output.key], output.error, now)
             cache.put_failure(failure)
             outcome.failures.append(failure)
         else:
-            cache.put(_record(job, picture, result, now), picture.png, picture.animation)
+            cache.put_entry(output.key, output.record, output.files)
             outcome.done += 1
-
-
-def _record(job: Job, picture: Picture, result: Result, now: str) -> Record:
-    return Record(
-        key=job.key,
-        model=job.model,
-        layer=job.layer,
-        channel=job.channel,
-        recipe_name=job.recipe_name,
-        recipe=result.task.recipe.identity(),
-        fingerprint=result.task.fingerprint,
-        activation=picture.activation,
-        trajectory=picture.trajectory,
-        dead=picture.dead,
-        width=picture.width,
-        height=picture.height,
-        seconds=result.seconds / len(result.pictures),
-        rendered_at=now,
-        versions=result.versions,
-        extra=_extra(picture, result),
-    )
-
-
-def _extra(picture: Picture, result: Result) -> dict[str, Any]:
-    extra: dict[str, Any] = {"precision": result.setup.precision, "batch": result.setup.batch}
-    if picture.sparsity is not None:
-        extra["sparsity"] = round(picture.sparsity, 4)
-    if result.task.recipe.pictures > 1:
-        extra["pictures"] = result.task.recipe.pictures
-    if picture.animation:
-        extra["animation"] = picture.animation_kind
-    return {**extra, "false_colour": True} if picture.false_colour else extra

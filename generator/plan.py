@@ -6,11 +6,13 @@ import difflib
 import fnmatch
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 from generator.cache.entries import Cache
 from generator.config.problems import Location, Problem
@@ -56,12 +58,14 @@ class Group:
 class Plan:
     """All pictures that a config asks for, in the order of the config.
 
-    `models` maps the site's name of each network to its anatomy, `recipes` the names in use to recipes.
+    `models` maps the site's name of each network to its anatomy, `recipes` the names in use to recipes,
+    `identities` to what of them entered the keys.
     """
 
     config: Config
     models: Mapping[str, Anatomy]
     recipes: Mapping[str, Recipe]
+    identities: Mapping[str, Mapping[str, Any]]
     jobs: tuple[Job, ...]
 
     @cached_property
@@ -69,9 +73,15 @@ class Plan:
         """Keys of all jobs."""
         return frozenset(job.key for job in self.jobs)
 
+    @cached_property
+    def sizes(self) -> Mapping[tuple[str, str, str], int]:
+        """How many jobs there are of each model, layer and recipe."""
+        return Counter((job.model, job.layer, job.recipe_name) for job in self.jobs)
+
     def due(self, cache: Cache) -> list[Job]:
-        """Jobs without an entry in the cache; a key that several jobs share is listed once."""
-        missing = {job.key: job for job in reversed(self.jobs) if job.key not in cache}
+        """Jobs without a whole entry in the cache; a key that several jobs share is listed once."""
+        there = cache.snapshot().entries
+        missing = {job.key: job for job in reversed(self.jobs) if job.key not in there}
         return list(reversed(missing.values()))
 
 
@@ -81,32 +91,49 @@ def group(jobs: Iterable[Job]) -> list[Group]:
     return [Group(*key, tuple(members)) for key, members in together]
 
 
-def job_key(fingerprint: str, layer: str, channel: int, recipe: Recipe) -> str:
-    """The SHA-256 (hex) of everything that determines a picture, as canonical JSON."""
-    identity = {
+def job_key(fingerprint: str, layer: str, channel: int, recipe: Mapping[str, Any]) -> str:
+    """The SHA-256 (hex) of everything that determines a picture, as canonical JSON; of a recipe, its
+    identity."""
+    parts = {
         "weights": fingerprint,
         "layer": layer,
         "channel": channel,
-        "recipe": recipe.identity(),
+        "recipe": recipe,
         "renderer": RENDERER_VERSION,
     }
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
-    """The plan of a config that `layer_problems` finds nothing wrong with."""
+    """The plan of a config that `layer_problems` finds nothing wrong with.
+
+    Raises UserError when a file that a recipe names can't be read.
+    """
     jobs: dict[Job, None] = {}
     recipes: dict[str, Recipe] = {}
+    identities: dict[str, dict[str, Any]] = {}
     for name, model in config.models.items():
         for selection, layer in _selected(model, anatomies[name]):
             for recipe_name in _recipes(selection, model):
-                recipe = recipes.setdefault(recipe_name, config.recipe(recipe_name))
-                for channel in _wanted(recipe, _channels(selection, model), layer):
-                    key = job_key(anatomies[name].fingerprint, layer.name, channel, recipe)
+                if recipe_name not in recipes:
+                    recipes[recipe_name] = config.recipe(recipe_name)
+                    identities[recipe_name] = _identity(recipe_name, recipes[recipe_name])
+                for channel in _wanted(recipes[recipe_name], _channels(selection, model), layer):
+                    fingerprint, recipe = anatomies[name].fingerprint, identities[recipe_name]
+                    key = job_key(fingerprint, layer.name, channel, recipe)
                     jobs[Job(name, layer.name, recipe_name, channel, key)] = None
     ordered = sorted(jobs, key=_order(config, anatomies))
-    return Plan(config, anatomies, recipes, tuple(ordered))
+    return Plan(config, anatomies, recipes, identities, tuple(ordered))
+
+
+def _identity(name: str, recipe: Recipe) -> dict[str, Any]:
+    """What enters the keys of a recipe's pictures; read once, so that all of them are of the same files."""
+    try:
+        return recipe.identity()
+    except OSError as error:
+        file = error.filename or "a file"
+        raise UserError(f"recipe {name!r}: {file}: can't be read: {error.strerror or error}") from error
 
 
 def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no-untyped-def]

@@ -1,60 +1,58 @@
-"""What was measured on this machine: how long pictures take, and which setup is fastest."""
+"""What was measured on this machine: how long things take, and which of several ways is the fastest."""
 
 from __future__ import annotations
 
-import json
 import platform
+from collections.abc import Mapping
 from typing import Any
 
-from generator.cache.entries import Cache, write_atomically
-from generator.config.recipes import Recipe
-from generator.engines.tasks import Result, Task
-from generator.plan import Group, Plan
+from generator.cache.entries import Cache
+from generator.engines.tasks import Pace, Result
+
+_NAME = "timings"
 
 
 class Timings:
-    """Measurements by machine, network, layer and recipe, kept in the cache."""
+    """Measurements by machine and pace, kept in the cache."""
 
     def __init__(self, cache: Cache) -> None:
-        self._path = cache.timings_path
-        try:
-            self._all: dict[str, dict[str, dict[str, Any]]] = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            self._all = {}
+        self._cache = cache
+        known = cache.recall(_NAME)
+        self._all: dict[str, dict[str, dict[str, Any]]] = known if isinstance(known, dict) else {}
         self._mine = self._all.setdefault(f"{platform.node()} {platform.processor()}", {})
 
     def add(self, result: Result, jobs: int) -> None:
-        """Take a result into account: `jobs` such tasks run at a time."""
-        task = result.task
-        if result.seconds <= 0:
-            return
-        known = self._mine.setdefault(_name(task.fingerprint, task.layer, task.recipe), {})
-        seconds = result.seconds / len(result.pictures) / jobs
-        # A layer's first task includes opening and compiling; the fastest tells the steady speed.
-        known["seconds"] = min(seconds, known.get("seconds", seconds))
-        known["work"] = task.recipe.steps * task.recipe.size**2
-        if result.measured:
-            known["precision"] = result.setup.precision
+        """Take a result into account: `jobs` such tasks run at a time. CacheError if it can't be kept."""
+        pace = result.task.pace
+        known = self._mine.setdefault(_name(pace), {})
+        whole = len(result.outputs) == len(result.task.keys)
+        if result.seconds > 0 and whole:
+            seconds = result.seconds / len(result.outputs) / jobs
+            # A layer's first task includes opening and compiling; the fastest tells the steady speed.
+            known["seconds"] = min(seconds, known.get("seconds", seconds))
+            known["work"] = pace.effort
+        if result.learnt and known.get("learnt") != result.learnt:
+            known["learnt"] = dict(result.learnt)
+            self.save()  # even if this run is killed, the next one does likewise
 
     def save(self) -> None:
-        """Write what was measured."""
-        write_atomically(self._path, json.dumps(self._all, sort_keys=True).encode())
+        """Write what was measured; CacheError when that can't be."""
+        self._cache.remember(_NAME, self._all)
 
-    def precision(self, task: Task) -> str | None:
-        """The precision that was measured to be fastest for a task's layer; None if none was."""
-        known = self._mine.get(_name(task.fingerprint, task.layer, task.recipe), {})
-        return known.get("precision")
+    def learnt(self, pace: Pace) -> Mapping[str, str]:
+        """What workers found out about tasks of that pace."""
+        found: dict[str, str] = self._mine.get(_name(pace), {}).get("learnt", {})
+        return found
 
-    def estimate(self, plan: Plan, members: Group) -> float | None:
-        """Seconds that a group will take, by its own or its network's measured speed; None if unknown."""
-        fingerprint = plan.models[members.model].fingerprint
-        recipe = plan.recipes[members.recipe_name]
-        own = self._mine.get(_name(fingerprint, members.layer, recipe))
+    def estimate(self, pace: Pace, count: int) -> float | None:
+        """Seconds that so many outputs will take, by their own or their network's speed; None if unknown."""
+        own = self._mine.get(_name(pace), {}).get("seconds")
         if own is not None:
-            return float(own["seconds"]) * len(members.jobs)
-        kin = [m["seconds"] / m["work"] for name, m in self._mine.items() if name.startswith(fingerprint)]
-        return sum(kin) / len(kin) * recipe.steps * recipe.size**2 * len(members.jobs) if kin else None
+            return float(own) * count
+        mine = (known for name, known in self._mine.items() if name.startswith(f"{pace.network} "))
+        kin = [known["seconds"] / known["work"] for known in mine if "seconds" in known]
+        return sum(kin) / len(kin) * pace.effort * count if kin else None
 
 
-def _name(fingerprint: str, layer: str, recipe: Recipe) -> str:
-    return f"{fingerprint} {layer} {recipe.size} {recipe.steps} {recipe.objective} {recipe.precision}"
+def _name(pace: Pace) -> str:
+    return f"{pace.network} {pace.what}"

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from generator.cache.entries import Cache, Failure, Record
+from generator.cache.entries import Cache
+from generator.cache.records import Failure, Record
 from generator.config.recipes import Recipe
 from generator.config.schema import Config
 from generator.models.anatomy import Anatomy, Layer
@@ -185,9 +186,7 @@ def record(plan: Plan, job: Job, *, dead: bool = False, **changes: Any) -> Recor
 
 def fail(plan: Plan, job: Job, reason: str = "ResourceExhaustedError: out of memory") -> None:
     """Say in the plan's cache that a job's picture could not be made."""
-    failure = Failure(
-        job.key, job.model, job.layer, job.channel, job.recipe_name, reason, "2026-11-23T22:25:39+00:00"
-    )
+    failure = Failure(job.key, job.title, reason, "2026-11-23T22:25:39+00:00")
     Cache(plan.config.cache).put_failure(failure)
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from generator.cache.entries import Cache, Failure, Record, write_atomically
+from generator.cache.entries import Cache
+from generator.cache.local import LocalStore, write_atomically
+from generator.cache.records import Failure, Record
 from generator.errors import CacheError
 from tests.conftest import ROOT
 
@@ -47,8 +53,13 @@ def record(key: str = KEY) -> Record:
     )
 
 
+def stored() -> Record:
+    """The record as it comes back."""
+    return replace(record(), picture_sha256=hashlib.sha256(png()).hexdigest())
+
+
 def failure(key: str = KEY) -> Failure:
-    return Failure(key, "m", "l", 1, "channel", "out of memory", "2026-01-01T00:00:00+00:00")
+    return Failure(key, "m/l/1 (channel)", "out of memory", "2026-01-01T00:00:00+00:00")
 
 
 @pytest.fixture
@@ -58,12 +69,45 @@ def cache(tmp_path: Path) -> Cache:
 
 def test_what_is_put_is_got_back(cache: Cache) -> None:
     assert KEY not in cache and cache.get(KEY) is None and cache.keys() == set()
-    stored = cache.put(record(), png())
+    cache.put(record(), png())
     assert KEY in cache and cache.keys() == {KEY}
-    assert cache.get(KEY) == stored
-    assert replace(stored, picture_sha256="") == record()
+    assert cache.get(KEY) == stored()
     assert cache.picture_path(KEY).read_bytes() == png()
     assert list(cache.verify()) == []
+
+
+def test_entries_of_any_kind_are_kept_under_their_key(cache: Cache) -> None:
+    """A tally as well as a picture: named files and a record of plain JSON."""
+    files = {"npz": b"numbers", "txt": b"words"}
+    cache.put_entry(KEY, {"block": 3, "counts": {"b": 1, "a": 2}}, files)
+    entry = cache.entry(KEY)
+    assert entry is not None and entry.record["block"] == 3
+    assert {kind: facts.size for kind, facts in entry.files.items()} == {"npz": 7, "txt": 5}
+    assert cache.store.get(f"entries/ab/{KEY}.npz") == b"numbers"
+    assert cache.get(KEY) is None, "it is no picture"
+    assert cache.snapshot().entries[KEY].kinds == ("npz", "txt")
+    assert KEY in cache and list(cache.verify()) == []
+
+
+def test_a_record_may_hold_what_json_writes_otherwise(cache: Cache) -> None:
+    cache.put_entry(KEY, {"pairs": ((1, 2.0),), "by_number": {10: "x", 9: "y"}}, {"txt": b""})
+    assert KEY in cache and cache.keys() == {KEY}
+
+
+def test_entries_and_failures_of_before_are_understood(cache: Cache) -> None:
+    """As written by version 0.1.0: no sizes, one digest; failures by model, layer and channel."""
+    values = {**record().to_json(), "picture_sha256": hashlib.sha256(png()).hexdigest()}
+    cache.picture_path(KEY).parent.mkdir(parents=True)
+    cache.picture_path(KEY).write_bytes(png())
+    cache.record_path(KEY).write_text(json.dumps(values, sort_keys=True))
+    assert KEY in cache and cache.keys() == {KEY} and list(cache.verify()) == []
+    assert cache.get(KEY) == stored()
+    cache.picture_path(KEY).write_bytes(png()[:-1])
+    assert KEY not in cache and cache.keys() == set()
+    old = {"key": OTHER, "model": "m", "layer": "l", "channel": 2, "recipe_name": "channel"}
+    cache.failure_path(OTHER).parent.mkdir()
+    cache.failure_path(OTHER).write_text(json.dumps({**old, "reason": "bad luck", "failed_at": "now"}))
+    assert cache.failure(OTHER) == Failure(OTHER, "m/l/2 (channel)", "bad luck", "now")
 
 
 def test_a_success_clears_the_failure_before_it(cache: Cache) -> None:
@@ -123,30 +167,138 @@ def test_a_kill_at_any_moment_leaves_a_whole_entry_or_none(cache: Cache, before:
     cache.put(record(), png(colour=200))
     assert list(cache.verify()) == []
     cache.prune({KEY})
-    left = {path.name for path in cache.folder.rglob("*") if path.is_file()}
-    assert left == {f"{KEY}.png", f"{KEY}.json"}
+    left = {path.name for path in (cache.folder / "entries").rglob("*") if path.is_file()}
+    assert left == {f"{KEY}.png", f"{KEY}.json"} and not list(cache.folder.rglob("*.tmp"))
+
+
+# -- damage ----------------------------------------------------------------------------------------
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """As a failing disk would: in place."""
+    path.write_bytes(data)
+
+
+CHEAPLY_SEEN = {
+    "record is no JSON": lambda cache: overwrite(cache.record_path(KEY), b"{"),
+    "record is another JSON": lambda cache: overwrite(cache.record_path(KEY), b"{}"),
+    "record is a list": lambda cache: overwrite(cache.record_path(KEY), b"[]"),
+    "record is no text": lambda cache: overwrite(cache.record_path(KEY), b"\xff\xfe"),
+    "record is empty": lambda cache: overwrite(cache.record_path(KEY), b""),
+    "record is nested without end": lambda cache: overwrite(cache.record_path(KEY), b"[" * 10**6),
+    "record is another's": lambda cache: shutil.copy(cache.record_path(OTHER), cache.record_path(KEY)),
+    "record lacks a field": lambda cache: rewrite(cache, lambda values: values.pop("activation")),
+    "record says another number": lambda cache: rewrite(cache, lambda values: values.update(activation=9)),
+    "picture is missing": lambda cache: cache.picture_path(KEY).unlink(),
+    "picture is empty": lambda cache: overwrite(cache.picture_path(KEY), b""),
+    "picture is cut off": lambda cache: overwrite(cache.picture_path(KEY), png()[:-1]),
+    "animation is missing": lambda cache: cache.animation_path(KEY, "webp").unlink(),
+    "animation is cut off": lambda cache: overwrite(cache.animation_path(KEY, "webp"), b"film"),
+}
+
+SEEN_BY_READING = {
+    "picture has another bit": lambda cache: overwrite(
+        cache.picture_path(KEY), png()[:-9] + bytes([png()[-9] ^ 1]) + png()[-8:]
+    ),
+    "picture was never one": lambda cache: cache.put(moving(), b"no picture", b"a film"),
+    "picture has another size": lambda cache: cache.put(replace(moving(), width=9), png(), b"a film"),
+}
+
+
+def rewrite(cache: Cache, change: Callable[[dict[str, Any]], object]) -> None:
+    values = json.loads(cache.record_path(KEY).read_bytes())
+    change(values)
+    cache.record_path(KEY).write_text(json.dumps(values))
+
+
+def moving() -> Record:
+    return replace(record(), extra={"animation": "webp"})
+
+
+@pytest.fixture
+def two(cache: Cache) -> Cache:
+    """A cache with two entries, which have been looked at."""
+    cache.put(moving(), png(), b"a film")
+    cache.put(record(OTHER), png())
+    assert cache.keys() == {KEY, OTHER}
+    return cache
+
+
+@pytest.mark.parametrize("damage", CHEAPLY_SEEN.values(), ids=CHEAPLY_SEEN.keys())
+def test_what_can_not_be_read_is_no_entry(two: Cache, damage: Callable[[Cache], object]) -> None:
+    damage(two)
+    again = Cache(two.folder)
+    assert KEY not in again and OTHER in again
+    assert again.keys() == {OTHER}
+    assert again.keys() == {OTHER}, "the second look is by what the first remembered"
+    assert KEY not in again.stamps()
 
 
 @pytest.mark.parametrize(
-    ("damage", "word"),
-    [
-        (lambda cache: cache.record_path(KEY).write_text("{"), "record can't be read"),
-        (lambda cache: cache.record_path(KEY).write_text("{}"), "record can't be read"),
-        (lambda cache: cache.picture_path(KEY).unlink(), "picture is missing"),
-        (lambda cache: cache.picture_path(KEY).write_bytes(png()[:-20]), "not the one that was rendered"),
-        (lambda cache: cache.picture_path(KEY).write_bytes(png(1)), "not the one that was rendered"),
-        (lambda cache: cache.put(record(), b"no picture"), "can't be opened"),
-        (lambda cache: cache.put(replace(record(), width=9), png()), "another size"),
-    ],
+    "damage", [*CHEAPLY_SEEN.values(), *SEEN_BY_READING.values()], ids=[*CHEAPLY_SEEN, *SEEN_BY_READING]
 )
-def test_verify_finds_every_kind_of_damage(cache: Cache, damage: object, word: str) -> None:
-    cache.put(record(), png())
-    cache.put(record(OTHER), png())
-    damage(cache)  # type: ignore[operator]
-    ((key, reason),) = cache.verify()
-    assert key == KEY and word in reason
-    cache.remove(KEY)
-    assert cache.keys() == {OTHER} and list(cache.verify()) == []
+def test_verify_finds_every_kind_of_damage_and_a_new_picture_mends_it(
+    two: Cache, damage: Callable[[Cache], object]
+) -> None:
+    damage(two)
+    ((key, reason),) = two.verify()
+    assert key == KEY and reason
+    two.remove(key)
+    assert two.keys() == {OTHER} and list(two.verify()) == []
+    two.put(moving(), png(), b"a film")
+    assert two.keys() == {KEY, OTHER} and list(two.verify()) == []
+
+
+def test_every_cut_and_every_flipped_bit_is_found(two: Cache) -> None:
+    """Of all files of an entry: no length but the whole is an entry, no byte can change unseen."""
+    for path in (two.record_path(KEY), two.picture_path(KEY), two.animation_path(KEY, "webp")):
+        whole = path.read_bytes()
+        for length in range(len(whole)):
+            path.write_bytes(whole[:length])
+            assert KEY not in two, f"{path.suffix} cut off after {length}"
+        for place in range(0, len(whole), 3):
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << (place % 8)
+            path.write_bytes(flipped)
+            assert [key for key, _ in two.verify()] == [KEY], f"{path.suffix} byte {place}"
+        path.write_bytes(whole)
+        assert KEY in two and list(two.verify()) == []
+
+
+def test_what_was_looked_at_is_not_read_again(two: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning a million pictures can't read a million records."""
+    read: list[str] = []
+    real = LocalStore.get
+
+    def get(store: LocalStore, name: str) -> bytes | None:
+        read.append(name)
+        return real(store, name)
+
+    monkeypatch.setattr(LocalStore, "get", get)
+    assert Cache(two.folder).keys() == {KEY, OTHER} and read == ["index.json"]
+    os.utime(two.picture_path(OTHER))
+    assert Cache(two.folder).keys() == {KEY, OTHER}
+    assert read == ["index.json"] * 2 + [f"entries/{OTHER[:2]}/{OTHER}.json"]
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"{", b"[1]", b'{"abab": "x"}'])
+def test_an_index_that_can_not_be_read_is_made_anew(two: Cache, nonsense: bytes) -> None:
+    overwrite(two.folder / "index.json", nonsense)
+    assert two.keys() == {KEY, OTHER}
+    assert len(json.loads((two.folder / "index.json").read_bytes())) == 2
+
+
+def test_a_snapshot_is_of_one_moment(two: Cache) -> None:
+    before = two.snapshot()
+    two.remove(KEY)
+    two.put_failure(failure())
+    assert set(before.entries) == {KEY, OTHER} and not before.failures
+    assert before.entries[KEY].kinds == ("png", "webp") and before.entries[OTHER].kinds == ("png",)
+    after = two.snapshot()
+    assert set(after.entries) == {OTHER} and set(after.failures) == {KEY}
+
+
+# -- upkeep ----------------------------------------------------------------------------------------
 
 
 def test_prune_removes_what_nobody_asks_for_and_leftovers(cache: Cache) -> None:
@@ -172,6 +324,27 @@ def test_a_write_is_all_or_nothing(tmp_path: Path) -> None:
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_durable_write_flushes_the_file_then_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the folder a power cut may undo the rename, and that of a folder that was made for it."""
+    flushed: list[Path] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path = tmp_path / "new" / "deeper" / "file"
+    write_atomically(path, b"data")
+    assert flushed[:2] == [tmp_path, tmp_path / "new"]
+    assert flushed[2].suffix == ".tmp" and flushed[3:] == [path.parent]
+    flushed.clear()
+    write_atomically(path, b"other", durable=False)
+    assert flushed == []
 
 
 def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ LEVELS = [
     {"engines"},
     {"plan"},
     {"timings"},
+    {"schedule"},
     {"pipeline", "gallery"},
     {"console", "api"},
     {"cli"},

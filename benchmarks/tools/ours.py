@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.tools.common import Job, Report, save, write_report
 from generator.engines.local import LocalEngine
-from generator.engines.tasks import Result, Task
+from generator.engines.tasks import Result, Results, Task
 from generator.pipeline import Progress, load_plan, run
 from generator.plan import Plan
 
@@ -39,20 +39,27 @@ class TwiceEngine(LocalEngine):
         self.first: list[Arrival] = []
         self.again: list[Arrival] = []
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def run(self, tasks: Iterable[Task]) -> Results:
         """The results of the first time; later ones are only noted."""
-        known, seen = list(tasks), set()
-        # Fewer tasks than workers are repeated until every worker has come to know them.
-        repeats = 0 if self.once else 1 if len(known) >= self.jobs else 2 * self.jobs
-        for result in super().run(known + known * repeats):
+        seen = set()
+        for result in super().run(self._twice(tasks)):
             _check(result)
             arrival = (time.time(), result)
-            if _name(result.task) in seen:
+            if result.task.keys in seen:
                 self.again.append(arrival)
             else:
-                seen.add(_name(result.task))
+                seen.add(result.task.keys)
                 self.first.append(arrival)
                 yield result
+
+    def _twice(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        given = []
+        for task in tasks:
+            given.append(task)
+            yield task
+        # Fewer tasks than workers are repeated until every worker has come to know them.
+        repeats = 0 if self.once else 1 if len(given) >= self.jobs else 2 * self.jobs
+        yield from given * repeats
 
     def warm_seconds(self) -> float:
         """Wall-clock seconds per picture once every worker is warm."""
@@ -70,17 +77,13 @@ class TwiceEngine(LocalEngine):
 
 
 def _count(arrivals: list[Arrival]) -> int:
-    return sum(len(result.pictures) for _, result in arrivals)
-
-
-def _name(task: Task) -> tuple[str, tuple[int, ...]]:
-    return task.layer, task.channels
+    return sum(len(result.outputs) for _, result in arrivals)
 
 
 def _check(result: Result) -> None:
-    for picture in result.pictures:
-        if picture.error:
-            raise SystemExit(f"{result.task.layer} {picture.channel}: {picture.error}")
+    for output in result.outputs:
+        if output.error:
+            raise SystemExit(output.error)
 
 
 def main() -> None:
@@ -117,10 +120,11 @@ def _report(job: Job, plan: Plan, engine: TwiceEngine) -> Report:
     report.startup = engine.first[0][0] - job.started
     warm = engine.warm_seconds()
     for _, result in engine.first:
-        for picture in result.pictures:
-            image = Image.open(io.BytesIO(picture.png)).convert("RGB")
-            save(job, result.task.layer, picture.channel, image)
-            entry = {"layer": result.task.layer, "channel": picture.channel, "seconds": warm}
+        for output in result.outputs:
+            image = Image.open(io.BytesIO(output.files["png"])).convert("RGB")
+            layer, channel = output.record["layer"], output.record["channel"]
+            save(job, layer, channel, image)
+            entry = {"layer": layer, "channel": channel, "seconds": warm}
             report.pictures.append(entry)
     report.facts = _facts(engine)
     return report
@@ -128,8 +132,9 @@ def _report(job: Job, plan: Plan, engine: TwiceEngine) -> Report:
 
 def _facts(engine: TwiceEngine) -> dict[str, Any]:
     arrivals = [*engine.first, *engine.again]
-    setups = sorted({f"{r.setup.precision} in batches of {r.setup.batch}" for _, r in arrivals})
-    return {"workers": engine.jobs, "rendered in": ", ".join(setups), "versions": arrivals[0][1].versions}
+    records = [output.record for _, result in arrivals for output in result.outputs]
+    setups = sorted({f"{r['extra']['precision']} in batches of {r['extra']['batch']}" for r in records})
+    return {"workers": engine.jobs, "rendered in": ", ".join(setups), "versions": records[0]["versions"]}
 
 
 if __name__ == "__main__":

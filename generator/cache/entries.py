@@ -1,16 +1,18 @@
-"""The cache: a content-addressed store of finished pictures, and the one place that knows its paths.
+"""The cache: a content-addressed store of finished things, and the one place that knows its names.
 
     cache/
-      entries/3f/3f9a...e1.png    the picture, lossless
-      entries/3f/3f9a...e1.webp   the animation of its making (or .gif), where the recipe asks for one
-      entries/3f/3f9a...e1.json   its record; written last, so its presence means the entry is whole
-      failures/3f9a...e1.json     why a picture could not be made; removed when it is
+      entries/3f/3f9a...e1.png    a file of the entry: of a picture its lossless form
+      entries/3f/3f9a...e1.webp   another: the animation of its making (or .gif), if the recipe asks for one
+      entries/3f/3f9a...e1.json   its record, which names its files; written last
+      failures/3f9a...e1.json     why something could not be made; removed when it is
       models/<digest>.json        what is known of a network, so that planning need not open it
-      timings.json                measured seconds per picture
+      timings.json                what was measured on this machine
+      index.json                  which entries were found whole (see index.py)
       gallery/<digest>.json       what each page and picture of a gallery was made from
 
 Every file is written beside its place, flushed and renamed: a run killed at any instant leaves whole
-entries, and stray `*.tmp` files that `prune` removes.
+entries, and stray `*.tmp` files that `prune` removes. An entry whose record can't be read, is another
+key's, or names files that are not there in their size, is no entry.
 """
 
 from __future__ import annotations
@@ -18,218 +20,233 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
-from collections.abc import Collection, Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from generator.errors import CacheError
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known of one finished picture.
-
-    `activation` is the objective's value on the final, untransformed picture in the layer's own units
-    (mean over positions; for `negative` the mean activation itself, so lower is better); `trajectory`
-    the objective at evenly spaced steps of the optimisation; `dead` says that the channel never became
-    active, so the picture shows nothing.
-    """
-
-    key: str
-    model: str
-    layer: str
-    channel: int
-    recipe_name: str
-    recipe: dict[str, Any]
-    fingerprint: str
-    activation: float
-    trajectory: tuple[float, ...]
-    dead: bool
-    width: int
-    height: int
-    seconds: float
-    rendered_at: str
-    versions: dict[str, str]
-    picture_sha256: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a picture could not be made: the job and one line of reason."""
-
-    key: str
-    model: str
-    layer: str
-    channel: int
-    recipe_name: str
-    reason: str
-    failed_at: str
+from generator.cache.encoding import (
+    RECORD,
+    Entry,
+    Facts,
+    entry_name,
+    failure_name,
+    json_bytes,
+    key_of,
+    kind_of,
+    read_record,
+    written_record,
+)
+from generator.cache.index import Index
+from generator.cache.local import LocalStore
+from generator.cache.records import Failure, Record
+from generator.cache.store import State, Store
 
 
 class Stamp(NamedTuple):
-    """When an entry or failure was written (nanoseconds) and how long its record is."""
+    """What changes when an entry or failure does: when it was written (nanoseconds), its record's size,
+    and the kinds of its files."""
 
     written: int
     size: int
     failed: bool
+    kinds: tuple[str, ...] = ()
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
+@dataclass(frozen=True)
+class Snapshot:
+    """What a cache held at one moment: the whole entries, and the failures, by key."""
 
-    `durable` waits until it is on the disk, so that a power cut can't undo it.
-
-    Raises CacheError when the folder can't be written or the disk is full.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise CacheError(f"{path}: can't write: {error.strerror or error}") from error
-
-
-def _json_bytes(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+    entries: Mapping[str, Stamp]
+    failures: Mapping[str, Stamp]
 
 
 class Cache:
-    """A folder of finished pictures; see the module's text for its shape."""
+    """A folder of entries; see the module's text for its shape."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.store: Store = LocalStore(folder)
 
-    # -- paths -------------------------------------------------------------------------------------
+    # -- entries of any kind -----------------------------------------------------------------------
 
-    def animation_path(self, key: str, kind: str) -> Path:
-        """Where the animation of an entry is, `kind` being webp or gif; it need not have one."""
-        return self.picture_path(key).with_suffix(f".{kind}")
+    def put_entry(self, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Store files by kind, and their record last. Raises ValueError for a record that is no JSON, and
+        CacheError when the store can't be written."""
+        whole = written_record(key, record, files)
+        # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
+        self.store.delete(entry_name(key, RECORD))
+        for kind, data in files.items():
+            self.store.put(entry_name(key, kind), data)
+        self.store.put(entry_name(key, RECORD), whole)
+        self.store.delete(failure_name(key))
+
+    def entry(self, key: str) -> Entry | None:
+        """What is known of `key`, or None when its record can't be read or is another's.
+
+        Whether its files are whole, `in` and `snapshot` say.
+        """
+        return read_record(key, self.store.get(entry_name(key, RECORD)))
+
+    def __contains__(self, key: str) -> bool:
+        return self._is_whole(key, lambda kind: self.store.state(entry_name(key, kind)))
+
+    def _is_whole(self, key: str, state: Callable[[str], State | None]) -> bool:
+        """Whether the record can be read, and each file that it names is there in its size."""
+        entry = self.entry(key)
+        return entry is not None and all(
+            self._is_file(key, kind, facts, state(kind)) for kind, facts in entry.files.items()
+        )
+
+    def _is_file(self, key: str, kind: str, facts: Facts, state: State | None) -> bool:
+        if facts.size is not None:
+            return state is not None and state.size == facts.size
+        data = self.store.get(entry_name(key, kind))
+        return data is not None and hashlib.sha256(data).hexdigest() == facts.sha256
+
+    def remove(self, key: str) -> None:
+        """Forget an entry; the record goes first, so that a kill between leaves no false entry."""
+        names = [name for name, _ in self.store.list(entry_name(key, ""))]
+        for name in sorted(names, key=lambda name: not name.endswith(RECORD)):
+            self.store.delete(name)
+
+    # -- pictures ----------------------------------------------------------------------------------
+
+    def put(self, record: Record, picture: bytes, animation: bytes = b"") -> None:
+        """Store a finished picture (PNG bytes), the animation of its making if there is one, and its record.
+
+        `record.extra["animation"]` says what the animation is, webp or gif.
+        """
+        moving = {record.extra["animation"]: animation} if animation else {}
+        self.put_entry(record.key, record.to_json(), {"png": picture, **moving})
+
+    def get(self, key: str) -> Record | None:
+        """The record of a picture, or None when there is none that can be read."""
+        entry = self.entry(key)
+        if entry is None or "png" not in entry.files:
+            return None
+        return replace(Record.from_json(entry.record), picture_sha256=entry.files["png"].sha256)
 
     def picture_path(self, key: str) -> Path:
         """Where the lossless picture of `key` is or would be."""
-        return self.folder / "entries" / key[:2] / f"{key}.png"
+        return self.store.path(entry_name(key, "png"))
+
+    def animation_path(self, key: str, kind: str) -> Path:
+        """Where the animation of an entry is, `kind` being webp or gif; it need not have one."""
+        return self.store.path(entry_name(key, kind))
 
     def record_path(self, key: str) -> Path:
-        """Where the record of `key` is or would be; it exists if and only if the entry is whole."""
-        return self.folder / "entries" / key[:2] / f"{key}.json"
+        """Where the record of `key` is or would be."""
+        return self.store.path(entry_name(key, RECORD))
+
+    # -- all at once -------------------------------------------------------------------------------
+
+    def keys(self) -> set[str]:
+        """Keys of all whole entries."""
+        return set(self.snapshot().entries)
+
+    def snapshot(self) -> Snapshot:
+        """What is there now. Reads the records of entries that are new or changed since the last time."""
+        index = Index(self.store)
+        entries: dict[str, Stamp] = {}
+        for key, files in self._files():
+            if RECORD in files and not index.knows(key, files):
+                if not self._is_whole(key, files.get):
+                    continue
+                index.add(key, files)
+            if RECORD in files:
+                record = files.pop(RECORD)
+                entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files)))
+        index.close()
+        failures = {
+            key_of(name): Stamp(state.written, state.size, True)
+            for name, state in self.store.list("failures/")
+            if name.endswith(f".{RECORD}")
+        }
+        return Snapshot(entries, failures)
+
+    def _files(self) -> Iterator[tuple[str, dict[str, State]]]:
+        """Each key that has any file, with its files by kind; leftovers of killed runs are passed over."""
+        for _, folder in groupby(self.store.list("entries/"), lambda item: item[0].rpartition("/")[0]):
+            files: dict[str, dict[str, State]] = {}
+            for name, state in folder:
+                if not name.endswith(".tmp"):
+                    files.setdefault(key_of(name), {})[kind_of(name)] = state
+            yield from files.items()
+
+    def stamps(self) -> dict[str, Stamp]:
+        """For each whole entry and each failure, what changes when it does."""
+        now = self.snapshot()
+        # Entries come last, so that they win over a failure of an earlier or forced attempt.
+        return {**now.failures, **now.entries}
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    def failure(self, key: str) -> Failure | None:
+        """Why `key` could not be made, if that was tried and it is still so."""
+        try:
+            return Failure.from_json(json.loads(self.store.get(failure_name(key)) or b""))
+        except ValueError:
+            return None
+
+    def put_failure(self, failure: Failure) -> None:
+        """Keep why something failed; a later success removes it."""
+        self.store.put(failure_name(failure.key), json_bytes(asdict(failure)))
 
     def failure_path(self, key: str) -> Path:
-        """Where the reason is kept why `key` could not be rendered."""
-        return self.folder / "failures" / f"{key}.json"
+        """Where the reason is kept why `key` could not be made."""
+        return self.store.path(failure_name(key))
 
-    def model_path(self, digest: str) -> Path:
-        """Where the anatomy of the model opened by the spec of that digest is kept."""
-        return self.folder / "models" / f"{digest}.json"
+    # -- what else is remembered -------------------------------------------------------------------
 
-    @property
-    def timings_path(self) -> Path:
-        """Where measured speeds are kept."""
-        return self.folder / "timings.json"
+    def recall(self, name: str) -> Any:
+        """What `remember` kept under a name, `models/<digest>` or `timings`; None if nothing readable is."""
+        try:
+            return json.loads(self.store.get(f"{name}.json") or b"")
+        except ValueError:
+            return None
+
+    def remember(self, name: str, value: object) -> None:
+        """Keep a plain JSON value under a name; CacheError when it can't be written."""
+        self.store.put(f"{name}.json", json_bytes(value))
 
     def gallery_path(self, output: Path) -> Path:
         """Where it is kept what the gallery in `output` was made from, so that a rebuild is quick."""
         digest = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
-        return self.folder / "gallery" / f"{digest}.json"
+        return self.store.path(f"gallery/{digest}.json")
 
     @property
     def lock_path(self) -> Path:
         """Held while a run renders into this cache."""
         return self.folder / "render.lock"
 
-    # -- entries -----------------------------------------------------------------------------------
-
-    def keys(self) -> set[str]:
-        """Keys of all whole entries."""
-        return {path.stem for path in (self.folder / "entries").glob("??/*.json")}
-
-    def __contains__(self, key: str) -> bool:
-        return self.record_path(key).exists()
-
-    def get(self, key: str) -> Record | None:
-        """The record of `key`, or None when there is no whole, readable entry."""
-        try:
-            values = json.loads(self.record_path(key).read_bytes())
-            return Record(**{**values, "trajectory": tuple(values["trajectory"])})
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def put(self, record: Record, picture: bytes, animation: bytes = b"") -> Record:
-        """Store a finished picture (PNG bytes), the animation of its making if there is one, and its record.
-
-        `record.extra["animation"]` says what the animation is, webp or gif. Returns the record as stored.
-        """
-        whole = Record(**{**asdict(record), "picture_sha256": hashlib.sha256(picture).hexdigest()})
-        # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
-        self.record_path(record.key).unlink(missing_ok=True)
-        write_atomically(self.picture_path(record.key), picture)
-        if animation:
-            write_atomically(self.animation_path(record.key, record.extra["animation"]), animation)
-        write_atomically(self.record_path(record.key), _json_bytes(asdict(whole)))
-        self.failure_path(record.key).unlink(missing_ok=True)
-        return whole
-
-    def remove(self, key: str) -> None:
-        """Forget an entry; the record goes first, so that a kill between leaves no false entry."""
-        self.record_path(key).unlink(missing_ok=True)
-        for kind in ("webp", "gif"):
-            self.animation_path(key, kind).unlink(missing_ok=True)
-        self.picture_path(key).unlink(missing_ok=True)
-
-    def stamps(self) -> dict[str, Stamp]:
-        """For each whole entry and each failure, what changes when it does; much faster than reading them."""
-        found: dict[str, Stamp] = {}
-        # Entries come last, so that they win over a failure of an earlier or forced attempt.
-        for folder in (self.folder / "failures", *(self.folder / "entries").glob("??")):
-            for file in os.scandir(folder) if folder.is_dir() else ():
-                if file.name.endswith(".json"):
-                    state = file.stat()
-                    failed = folder.name == "failures"
-                    found[file.name[: -len(".json")]] = Stamp(state.st_mtime_ns, state.st_size, failed)
-        return found
-
-    # -- failures ----------------------------------------------------------------------------------
-
-    def failure(self, key: str) -> Failure | None:
-        """Why `key` could not be rendered, if that was tried and it is still so."""
-        try:
-            return Failure(**json.loads(self.failure_path(key).read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def put_failure(self, failure: Failure) -> None:
-        """Keep why a picture failed; a later success removes it."""
-        write_atomically(self.failure_path(failure.key), _json_bytes(asdict(failure)))
-
     # -- upkeep ------------------------------------------------------------------------------------
 
+    def count(self) -> int:
+        """How many entries there are, broken ones included."""
+        return sum(RECORD in files for _, files in self._files())
+
     def verify(self) -> Iterator[tuple[str, str]]:
-        """Check every entry; yields (key, what is wrong) for each that is not whole."""
-        for key in sorted(self.keys()):
-            record = self.get(key)
-            if record is None:
-                yield key, "its record can't be read"
-                continue
-            try:
-                data = self.picture_path(key).read_bytes()
-            except OSError:
-                yield key, "its picture is missing"
-                continue
-            if hashlib.sha256(data).hexdigest() != record.picture_sha256:
-                yield key, "its picture is not the one that was rendered"
-            elif not _is_picture(data, record.width, record.height):
-                yield key, "its picture can't be opened or has another size than its record says"
+        """Check every entry, reading every file; yields (key, what is wrong) for each that is not whole."""
+        for key, files in sorted(self._files()):
+            if RECORD in files:
+                entry = self.entry(key)
+                wrong = "its record can't be read" if entry is None else self._wrong(entry)
+                if wrong:
+                    yield key, wrong
+
+    def _wrong(self, entry: Entry) -> str:
+        for kind, facts in entry.files.items():
+            what = "picture" if kind == "png" else kind
+            data = self.store.get(entry_name(entry.key, kind))
+            if data is None:
+                return f"its {what} is missing"
+            if hashlib.sha256(data).hexdigest() != facts.sha256:
+                return f"its {what} is not the one that was rendered"
+            if kind == "png" and not _is_picture(data, entry.record["width"], entry.record["height"]):
+                return "its picture can't be opened or has another size than its record says"
+        return ""
 
     def prune(self, keep: Collection[str], *, dry_run: bool = False) -> tuple[int, int]:
         """Remove entries and failures whose key is not in `keep`, and stray temporary files.
@@ -237,15 +254,16 @@ class Cache:
         Returns how many files there were to remove, and their bytes. With `dry_run` nothing is removed.
         """
         kept = set(keep)
-        doomed = [p for p in self.folder.glob("entries/??/*") if p.name.split(".")[0] not in kept]
-        doomed += [p for p in self.folder.glob("failures/*.json") if p.stem not in kept]
-        doomed += [p for p in self.folder.rglob("*.tmp") if p not in doomed]
-        size = sum(path.stat().st_size for path in doomed)
-        if not dry_run:
-            # Records end in .json, which sorts before .png: no moment leaves a record without picture.
-            for path in sorted(doomed):
-                path.unlink(missing_ok=True)
-        return len(doomed), size
+        doomed = {
+            name: state.size
+            for name, state in self.store.list()
+            if name.endswith(".tmp")
+            or (name.startswith(("entries/", "failures/")) and key_of(name) not in kept)
+        }
+        # Records end in .json, which sorts before .png: no moment leaves a record without picture.
+        for name in [] if dry_run else sorted(doomed):
+            self.store.delete(name)
+        return len(doomed), sum(doomed.values())
 
 
 def _is_picture(data: bytes, width: int, height: int) -> bool:

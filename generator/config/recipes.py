@@ -6,10 +6,8 @@ here only if it changes pictures; what only changes speed (batch size, threads) 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from generator.config import conflicts
 from generator.config.base import Settings
+from generator.config.content import content_digest
 from generator.config.objectives import OBJECTIVES, Objective, ObjectiveName
 
 Parameterization = Literal["fourier", "pixels", "maco"]
@@ -232,17 +231,3 @@ class Recipe(Settings):
 
 def _signed(weight: float) -> str:
     return f"{weight:.3g}".replace("-", "\u2212")
-
-
-def content_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file, or of the names and contents of a folder's files; OSError if unreadable."""
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    states = ((file, file.stat()) for file in files)
-    parts = [_file_digest(file, state.st_mtime_ns, state.st_size) for file, state in states]
-    return parts[0] if path.is_file() else hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: Path, _written: int, _size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

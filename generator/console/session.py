@@ -19,12 +19,13 @@ from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
 from generator.console.signals import on_stop
 from generator.console.wording import duration, guess_warning, input_words, many, short, size
-from generator.engines.local import LocalEngine
+from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.plan import only as select
+from generator.schedule import task_of
 from generator.timings import Timings
 
 BYTES_PER_PIXEL = 3.6
@@ -51,9 +52,9 @@ def render(
     plan: Plan,
     path: Path,
     *,
+    engine: Engine,
     only: tuple[str, ...],
     force: bool,
-    jobs: int | None,
     time_limit: float | None,
     strict: bool,
     quiet: bool,
@@ -68,13 +69,12 @@ def render(
         return Outcome()
     if not quiet:
         warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
-    engine = LocalEngine(jobs)
     say(f"Rendering {len(due):,} of {many(len(plan.keys), 'picture')} with {many(engine.jobs, 'worker')} ...")
     with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
         outcome = run(plan, due, engine, reporter, time_limit=time_limit, stop_at_failure=strict)
     if interrupted() and outcome.left:
         raise Interrupted(f"Stopped: {outcome.done:,} rendered, {outcome.left:,} left. {_resume(path)}")
-    say(_summary(outcome, path))
+    say(_summary(outcome, path, time_limit))
     return outcome
 
 
@@ -83,12 +83,14 @@ def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
     return list({job.key: job for job in chosen if job.key in due}.values())
 
 
-def _summary(outcome: Outcome, path: Path) -> str:
+def _summary(outcome: Outcome, path: Path, time_limit: float | None) -> str:
     rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
     made = many(outcome.done, "picture")
     text = f"Rendered {made} in {duration(outcome.seconds)} ({rate:.2f} a second)."
     if outcome.left:
         text += f" {outcome.left:,} are left. {_resume(path)}"
+    if outcome.left and time_limit and not outcome.done:
+        text += " A first picture takes longer than the time limit: give it more."
     return text
 
 
@@ -98,19 +100,20 @@ def _resume(path: Path) -> str:
 
 
 @contextmanager
-def _stops(engine: LocalEngine) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C or SIGTERM lets the batches under way finish; a second one ends them at once."""
+def _stops(engine: Engine) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM ends the run after the steps under way; a second one ends it at once."""
     count = 0
 
     def stop() -> None:
         nonlocal count
         count += 1
+        # Not by click: the signal may come while it prints.
         if count == 1:
             engine.stop()
-            click.echo("\nStopping when the pictures under way are done; once more stops at once.", err=True)
+            os.write(2, b"\nStopping after the steps under way; once more stops at once.\n")
         else:
             engine.kill()
-            click.echo("\nStopped at once; finished pictures are kept.", err=True)
+            os.write(2, b"\nStopped at once; finished pictures are kept.\n")
             os._exit(EXIT_INTERRUPTED)
 
     with on_stop(stop):
@@ -146,8 +149,7 @@ def report_failures(outcome: Outcome) -> None:
         return
     shown = outcome.failures[:20]
     for failure in shown:
-        name = f"{failure.model}/{failure.layer}/{failure.channel} ({failure.recipe_name})"
-        click.echo(f"Failed: {name}: {failure.reason}", err=True)
+        click.echo(f"Failed: {failure.title}: {failure.reason}", err=True)
     more = len(outcome.failures) - len(shown)
     rest = f" ({more} more are not listed)" if more else ""
     raise SomeFailed(f"{many(len(outcome.failures), 'picture')} failed{rest}; their pages say why.")
@@ -163,7 +165,8 @@ def what_is_due(plan: Plan) -> Iterator[str]:
     seconds: list[float | None] = []
     for members in group(plan.jobs):
         waiting = replace(members, jobs=tuple(job for job in members.jobs if job.key in due))
-        seconds.append(timings.estimate(plan, waiting) if waiting.jobs else 0.0)
+        pace = task_of(plan, members).pace
+        seconds.append(timings.estimate(pace, len(waiting.jobs)) if waiting.jobs else 0.0)
         yield _line(members, waiting, seconds[-1])
     known = [value for value in seconds if value is not None]
     time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else UNKNOWN_TIME

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from generator.config.content import checked_content
 from generator.errors import ModelError
 
 Array = NDArray[Any]
@@ -64,23 +65,23 @@ def animation(frames: Array, kind: str) -> bytes:
 # -- photos ----------------------------------------------------------------------------------------
 
 
-def photo(path: Path, colours: int) -> Array:
-    """A photo as (height, width, colours) float32 in [0, 1]; ModelError when it can't be read as one.
+def photos(path: Path, digest: str, colours: int) -> list[Array]:
+    """The picture at a path, or all in a folder, as (height, width, colours) float32 in [0, 1].
 
-    For networks of one colour it is grey; for those of more than three its colours are repeated.
+    For networks of one colour they are grey; for those of more than three the colours are repeated. Raises
+    UserError when the files can't be read as pictures, or are not those of that digest.
     """
+    found = [_photo(file, data, colours) for file, data in checked_content(path, digest)]
+    if not found:
+        raise ModelError(f"{path}: holds no pictures")
+    return found
+
+
+def _photo(path: Path, data: bytes, colours: int) -> Array:
     try:
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(data)) as opened:
             upright = ImageOps.exif_transpose(opened).convert("L" if colours == 1 else "RGB")
             pixels = np.asarray(upright, "float32").reshape(upright.height, upright.width, -1) / 255
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise ModelError(f"{path}: can't be read as a picture: {error}") from None
     return pixels[..., np.arange(colours) % pixels.shape[-1]]
-
-
-def photos(path: Path, colours: int) -> list[Array]:
-    """The picture at a path, or all pictures in a folder; ModelError when there is none."""
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    if not files:
-        raise ModelError(f"{path}: holds no pictures")
-    return [photo(file, colours) for file in files]

@@ -1,35 +1,45 @@
 """This machine's engine: a few worker processes, each with its share of the cores.
 
 Several processes with few threads each render more pictures a second than one process with many threads
-(two with one thread each 1.1 to 1.2 times as many as one with two, on 2 cores), and a worker that the
-system kills for its memory takes no picture of the others with it. Workers end by themselves when the main
-process is gone, however it went.
+(two with one thread each 1.1 to 1.2 times as many as one with two, on 2 cores), and a worker that dies
+takes no picture of the others with it.
 """
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import replace
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
-from generator.engines.tasks import Result, Task, failed
-from generator.quiet import import_tensorflow, native_messages_hidden
+from generator.engines import memory
+from generator.engines.process import Ended, Events, Process
+from generator.engines.tasks import Result, Results, Task, failed
+from generator.engines.worker import READY, STOP, Answer, Question, Start
+from generator.errors import WorkerError
+
+KILLED = -9
+"""The exit code after SIGKILL."""
+
+PATIENCE = 5.0
+"""Seconds that a worker has to finish its step when the engine stops; then it is ended."""
 
 
 def default_jobs() -> int:
     """Worker processes that suit this machine: one per two GiB of free memory, at most one a core; a
     single one where there is a graphics card, which they would have to share."""
-    if Path("/dev/nvidia0").exists():
+    if has_graphics_card():
         return 1
-    return max(1, min(cores(), _memory_available() // (2 << 30)))
+    return max(1, min(cores(), memory.available() // (2 << 30)))
+
+
+def has_graphics_card() -> bool:
+    """Whether TensorFlow would find one."""
+    return Path("/dev/nvidia0").exists()
 
 
 def cores() -> int:
@@ -37,121 +47,185 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory_available() -> int:
-    # Not SC_AVPHYS_PAGES: there, memory that holds files' pages counts as taken, though it is given up.
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return 4 << 30
+@dataclass(frozen=True)
+class _Attempt:
+    """A task, as it was given, and as it is tried for the first or second time."""
+
+    given: Task
+    tried: Task
+    second: bool = False
+
+
+@dataclass
+class _Worker:
+    """A process, whether it has started up, and what it is at."""
+
+    process: Process
+    ready: bool = False
+    attempt: _Attempt | None = None
 
 
 class LocalEngine:
-    """Runs tasks in `jobs` processes (default: as many as suit the machine)."""
+    """Runs tasks in `jobs` processes (default: as many as suit the machine); for one `run`.
+
+    A worker that dies is replaced and its task tried once more, with less memory and nothing beside it; a
+    task that kills two workers fails.
+    """
 
     def __init__(self, jobs: int | None = None) -> None:
         self.jobs = jobs or default_jobs()
-        self.threads = max(1, cores() // self.jobs)
-        self.memory = _memory_available() // self.jobs
-        self._stopping = threading.Event()
-        self._pool: ProcessPoolExecutor | None = None
+        self._limit = self.jobs
+        self._start = Start(_search_path(), max(1, cores() // self.jobs), memory.available() // self.jobs)
+        self._kills = memory.kills()
+        self._workers: dict[Process, _Worker] = {}
+        self._events: Events = SimpleQueue()
+        self._agreed: dict[str, str] = {}
+        self._again: deque[_Attempt] = deque()
+        self._stopping = False
+        self._deadline: float | None = None
+
+    # -- what others may do meanwhile, in signal handlers and threads too ------------------------------
 
     def stop(self) -> None:
-        """Start no further task; `run` ends once those under way have finished."""
-        self._stopping.set()
+        """Begin nothing further; tasks under way end after the step that they are in."""
+        self._stopping = True
+        self._events.put(None)
 
     def kill(self) -> None:
-        """End the workers at once; what they were rendering is lost."""
-        self._stopping.set()
-        for child in multiprocessing.active_children():
-            child.kill()
+        """End the workers at once; what they were working on is lost."""
+        self.stop()
+        for process in list(self._workers):
+            process.kill()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield each task's result as it comes. A worker that dies is replaced and its task tried once
-        more, with half the batch; a task that kills two workers fails."""
+    # -- the run -----------------------------------------------------------------------------------
+
+    def run(self, tasks: Iterable[Task]) -> Results:
+        """Yield each task's result as it comes; see Engine."""
         remaining = iter(tasks)
-        jobs = self.jobs
-        while lost := (yield from self._with_pool(jobs, remaining)):
-            # With a worker all tasks under way are lost; each goes alone, so that only the guilty one fails.
-            for task in lost:
-                yield from self._again(task)
-            # Whatever killed a worker, fewer at a time ask for less memory.
-            jobs = max(1, jobs // 2)
+        try:
+            self._hand_out(remaining)
+            while self._busy():
+                result = self._next_result()
+                # Before others store the result, so that no worker waits for that.
+                self._hand_out(remaining)
+                if result is not None:
+                    yield result
+        finally:
+            for process in self._workers:
+                process.close()
+            self._workers.clear()
 
-    def _again(self, task: Task) -> Iterator[Result]:
-        smaller = replace(task, batch=max(1, task.batch // 2))
-        if (yield from self._with_pool(1, iter([smaller]))):
-            yield failed(task, "its worker process died twice, most likely out of memory")
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers.values() if worker.attempt is not None]
 
-    def _with_pool(self, jobs: int, tasks: Iterator[Task]) -> Generator[Result, None, list[Task]]:
-        """Yields results; returns the tasks that were under way when a worker died."""
-        threads = max(1, cores() // jobs)
-        context = multiprocessing.get_context("spawn")
-        running: dict[Future[Result], Task] = {}
-        with ProcessPoolExecutor(jobs, context, _start, (threads,)) as pool:
-            try:
-                while True:
-                    self._submit(pool, jobs, tasks, running)
-                    if not running:
-                        return []
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        result = future.result()
-                        del running[future]
-                        yield result
-            except BrokenProcessPool:
-                yield from (f.result() for f in running if f.done() and f.exception() is None)
-                return [task for f, task in running.items() if not f.done() or f.exception()]
-
-    def _submit(
-        self, pool: ProcessPoolExecutor, jobs: int, tasks: Iterator[Task], running: dict[Future[Result], Task]
-    ) -> None:
-        from generator.engines.worker import work
-
-        # One more than can run, so that no worker waits for us between two tasks.
-        while len(running) <= jobs and not self._stopping.is_set():
-            task = next(tasks, None)
-            if task is None:
+    def _hand_out(self, remaining: Iterator[Task]) -> None:
+        """Give a task to each worker that has none, and start workers as long as there is more to do."""
+        self._dismiss_surplus()
+        while not self._stopping and len(self._busy()) < self._limit:
+            attempt = self._draw(remaining)
+            if attempt is None:
                 return
-            try:
-                with _interrupts_ignored():
-                    future = pool.submit(work, task)
-            except BrokenProcessPool as error:
-                # It broke since we last looked; the task must not get lost between the two.
-                future = Future()
-                future.set_exception(error)
-            running[future] = task
+            idle = (worker for worker in self._workers.values() if worker.attempt is None)
+            worker = next(idle, None) or self._new_worker()
+            worker.attempt = attempt
+            worker.process.send(attempt.tried)
+
+    def _draw(self, remaining: Iterator[Task]) -> _Attempt | None:
+        busy = self._busy()
+        if any(worker.attempt and worker.attempt.second for worker in busy):
+            return None
+        if self._again:
+            return None if busy else self._again.popleft()
+        task = next(remaining, None)
+        return None if task is None else _Attempt(task, task)
+
+    def _new_worker(self) -> _Worker:
+        worker = _Worker(Process(self._start, self._events))
+        self._workers[worker.process] = worker
+        return worker
+
+    def _dismiss_surplus(self) -> None:
+        free = [process for process, worker in self._workers.items() if worker.attempt is None]
+        for process in free[: max(0, len(self._workers) - self._limit)]:
+            process.close()
+            del self._workers[process]
+
+    # -- what comes from the workers -----------------------------------------------------------------
+
+    def _next_result(self) -> Result | None:
+        """Wait for something to happen; returns the result if it is one."""
+        try:
+            left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+            event = self._events.get(timeout=left)
+        except Empty:
+            self._deadline = None
+            for worker in self._busy():
+                worker.process.kill()
+            return None
+        if event is None:
+            self._end_steps()
+            return None
+        process, message = event
+        if process not in self._workers:
+            return None  # it was dismissed
+        if isinstance(message, Ended):
+            return self._ended(self._workers[process], message)
+        return self._heard(self._workers[process], message)
+
+    def _end_steps(self) -> None:
+        """Tell the workers that we stop; those that are still starting up have nothing to finish."""
+        self._deadline = time.monotonic() + PATIENCE
+        for worker in self._busy():
+            if worker.ready:
+                worker.process.send(STOP)
+            else:
+                worker.process.kill()
+
+    def _heard(self, worker: _Worker, message: object) -> Result | None:
+        if message == READY:
+            worker.ready = True
+            return None
+        if isinstance(message, Question):
+            worker.process.send(Answer(self._agreed.setdefault(message.name, message.answer)))
+            return None
+        assert isinstance(message, Result) and worker.attempt is not None
+        given, worker.attempt = worker.attempt.given, None
+        return replace(message, task=given)
+
+    def _ended(self, worker: _Worker, end: Ended) -> Result | None:
+        del self._workers[worker.process]
+        attempt = worker.attempt
+        if attempt is None or self._stopping:
+            return None
+        if not worker.ready:
+            self._again.append(attempt)
+            self._not_started(end)
+            return None
+        if end.code == KILLED:
+            # If it was for its memory, fewer at a time ask for less.
+            self._limit = max(1, self._limit // 2)
+        if not attempt.second:
+            self._again.append(_Attempt(attempt.given, attempt.tried.smaller(), second=True))
+            return None
+        return failed(attempt.given, f"its worker process died twice: it {end}{self._hint(end)}")
+
+    def _not_started(self, end: Ended) -> None:
+        if not self._workers:
+            raise WorkerError(f"a worker process could not start: it {end}{self._hint(end)}")
+        self._limit = len(self._workers)
+
+    def _hint(self, end: Ended) -> str:
+        """What speaks for a want of memory, if anything does."""
+        now = memory.kills()
+        if end.code != KILLED:
+            return ""
+        if now is None or self._kills is None:
+            return "; the system does so when memory runs out"
+        if now == self._kills:
+            return ""
+        return f"; meanwhile the system ended {now - self._kills} processes because memory ran out"
 
 
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started within ignore Ctrl-C from their first instruction: stopping is the parent's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _start(threads: int) -> None:
-    """A worker's first act: die with the parent, keep quiet, and share the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with native_messages_hidden():
-        import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    import_tensorflow()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _search_path() -> list[str]:
+    """Where this process looks modules up; a worker looks there last."""
+    return [str(Path(folder or ".").absolute()) for folder in sys.path]

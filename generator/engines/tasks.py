@@ -1,100 +1,104 @@
-"""What an engine is given and what it gives back; plain values that travel between processes."""
+"""What an engine is given and what it gives back; plain values that travel between processes.
+
+Tasks are of several kinds, each a class of its own that knows how it is worked off. Engines and workers
+know only what stands here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from generator.config.recipes import Recipe
-from generator.config.schema import ModelConfig
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
-class Setup:
-    """How a layer is rendered on this machine: the format it computes in and the pictures of a step."""
+class Bench:
+    """What a worker offers a task.
 
-    precision: str = "float32"
-    batch: int = 1
-
-
-@dataclass(frozen=True)
-class Task:
-    """Channels of one layer to render together by one recipe.
-
-    `fingerprint` is what planning knew of the network: a worker that opens another one refuses. At most
-    `batch` pictures are optimised at once, fewer if they would take more than `memory` bytes; the task is
-    worked off in as many rounds as that takes. `precision` is what was measured to be fastest; without it
-    the worker measures when the layer, of which `due` pictures are to be made, is long enough.
+    `memory` are the bytes that it may take, None for as much as it likes. `stopping` is to be asked between
+    steps: when true, the task hands back what is finished. `agree(question, answer)` is for what must be the
+    same in all workers: it gives back the answer of whoever was first to find one.
     """
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
-    layer: str
-    recipe: Recipe
-    channels: tuple[int, ...]
-    batch: int
-    due: int = 0
     memory: int | None = None
-    precision: str | None = None
+    stopping: Callable[[], bool] = lambda: False
+    agree: Callable[[str, str], str] = lambda question, answer: answer
+
+
+class Pace(NamedTuple):
+    """What a task's measured speed is kept under: the network, what is done with it, and the effort that
+    one output takes beside others of the same network."""
+
+    network: str
+    what: str
+    effort: float
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A finished picture as PNG bytes, with what its record needs; or, with `error`, none.
+class Output:
+    """What became of one job: the record and the files, by kind, to store under its key; or why there are
+    none."""
 
-    `animation` is a file's bytes, `animation_kind` webp or gif, where the recipe asks for one; `false_colour`
-    says that the network's input has colours that no screen shows; `sparsity`, from 0 to 1, how few of the
-    layer's channels answer to the picture, None where one of them gives no number.
-    """
-
-    channel: int
-    png: bytes = b""
-    width: int = 0
-    height: int = 0
-    activation: float = 0.0
-    trajectory: tuple[float, ...] = ()
-    dead: bool = False
+    key: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     error: str = ""
-    animation: bytes = b""
-    animation_kind: str = ""
-    false_colour: bool = False
-    sparsity: float | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task: a picture a channel, the seconds it took, and the versions that made it.
+    """What became of a task: an output for each of its keys, fewer if it was stopped midway; and the seconds
+    that took.
 
-    `setup` is what it was rendered with, and `measured` says that this is known to be the fastest here.
+    `learnt` is what workers agreed on for all tasks of that pace, to be told to later ones.
     """
 
     task: Task
-    pictures: tuple[Picture, ...]
-    seconds: float
-    setup: Setup = Setup()
-    measured: bool = False
-    versions: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[Output, ...]
+    seconds: float = 0.0
+    learnt: Mapping[str, str] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """Work that one process does in one go. It is pickled, so it names things rather than holding them."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the jobs that it works off."""
+
+    @property
+    def pace(self) -> Pace:
+        """What its measured speed is kept under."""
+
+    def work(self, bench: Bench) -> Result:
+        """Do it. What goes wrong with one job is in its output; what goes wrong with all may be raised."""
+
+    def smaller(self) -> Task:
+        """The same in less memory, if there is a way."""
+
+
+Results = Generator[Result, None, None]
+"""Results as they come; to be closed, which ends what is still under way."""
 
 
 class Engine(Protocol):
-    """Where batches run.
-
-    `jobs` tasks run at a time, each on `threads` cores with `memory` bytes free for it.
-    """
+    """Where tasks run, `jobs` at a time."""
 
     jobs: int
-    threads: int
-    memory: int
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """Work off the tasks and yield each result as it comes, in any order."""
+    def run(self, tasks: Iterable[Task]) -> Results:
+        """Work off the tasks, each drawn when there is a worker for it, and yield the results as they come.
+
+        Raises WorkerError when no worker can be started.
+        """
 
     def stop(self) -> None:
-        """Start no further task; `run` ends once those under way have finished."""
+        """Begin nothing further; `run` ends once tasks under way have finished the step they are in."""
+
+    def kill(self) -> None:
+        """End all workers at once; what they were working on is lost."""
 
 
 def failed(task: Task, reason: str) -> Result:
-    """A result that says of each channel of the task why it could not be rendered."""
-    return Result(task, tuple(Picture(channel, error=reason) for channel in task.channels), 0.0)
+    """A result that says of each of the task's jobs why it could not be done."""
+    return Result(task, tuple(Output(key, error=reason) for key in task.keys))

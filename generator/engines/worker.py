@@ -1,214 +1,138 @@
-"""What runs where TensorFlow is: opens the task's network, renders its channels, encodes the pictures."""
+"""A worker process: takes tasks from standard input, works them off one by one, hands back the results.
+
+What goes over the pipes are pickled values, one after the other. In: a Start, then tasks, then perhaps STOP.
+Out: READY once TensorFlow is there, then a Result for each task. A Question may come before a result; it
+gets an Answer. The end of the input is the end of the worker, so that none outlives the process that
+started it, however that ended.
+"""
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib.metadata import version
-from typing import Any
+import faulthandler
+import logging
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import BinaryIO, NamedTuple
 
-from generator.config.recipes import Recipe
-from generator.config.schema import ModelConfig
-from generator.engines import encoding
-from generator.engines.tasks import Picture, Result, Setup, Task, failed
-from generator.errors import ModelError, UserError, typed_cause
-from generator.render import RENDERER_VERSION
-from generator.targets import unit_of
+from generator.engines.tasks import Bench, Result, Task, failed
+from generator.errors import UserError, typed_cause
+
+READY, STOP = "ready", "stop"
+
+NEW_TASK = "\x1e"
+"""Begins what a task says on standard error; the character that separates records."""
 
 
-def work(task: Task) -> Result:
-    """Render a task. Anything that goes wrong is in the result, never raised."""
+@dataclass(frozen=True)
+class Start:
+    """What a worker is told first: where modules are looked up besides, its cores and bytes of memory."""
+
+    path: Sequence[str]
+    threads: int
+    memory: int
+
+
+class Question(NamedTuple):
+    """Something to agree on with other workers, and what this one would answer."""
+
+    name: str
+    answer: str
+
+
+class Answer(NamedTuple):
+    """What all workers agree on."""
+
+    answer: str
+
+
+def work(task: Task, bench: Bench) -> Result:
+    """Work off a task. Anything that goes wrong is in the result, never raised."""
     try:
-        return _halving(task)
+        return task.work(bench)
     except UserError as error:
         return failed(task, error.message)
-    except Exception as error:  # one bad layer must not end a night's run
+    except BaseException as error:  # one bad layer must not end a night's run, nor a network that exits
         return failed(task, typed_cause(error))
 
 
-def _halving(task: Task) -> Result:
-    """Render with the task's batch, and with half of it whenever memory runs out."""
-    from tensorflow.errors import ResourceExhaustedError
-
-    try:
-        return _render(task)
-    except (ResourceExhaustedError, MemoryError):
-        if task.batch == 1:
-            raise
-        _renderer.cache_clear()
-        return replace(_halving(replace(task, batch=task.batch // 2)), task=task)
+# -- the process -----------------------------------------------------------------------------------
 
 
-def _render(task: Task) -> Result:
-    started = time.perf_counter()
-    setting = _Setting(task.model, task.config, task.fingerprint, task.layer, task.recipe)
-    chosen, measured = _setup(setting, task)
-    chosen = _usable(setting, chosen)
-    renderer = _renderer(setting, chosen)
-    size = chosen.batch
-    rounds = [task.channels[i : i + size] for i in range(0, len(task.channels), size)]
-    pictures = [
-        _picture(channel, rendering, task.recipe)
-        for channels in rounds
-        for channel, rendering in zip(channels, renderer.render([unit_of(c) for c in channels]), strict=True)
-    ]
-    seconds = time.perf_counter() - started
-    return Result(task, tuple(pictures), seconds, chosen, measured, _versions())
+def main() -> None:
+    """Be a worker until the input ends."""
+    given, results = _pipes()
+    # Stopping is the parent's: a terminal sends Ctrl-C to all processes of the group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    faulthandler.enable()
+    start: Start = pickle.load(given)
+    # Last, so that no file beside a config takes the place of a module of ours or of a library's.
+    sys.path += [folder for folder in start.path if folder not in sys.path]
+    tasks: SimpleQueue[Task] = SimpleQueue()
+    answers: SimpleQueue[Answer] = SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(given, tasks, answers, stop), daemon=True).start()
+    _start_tensorflow(start.threads)
+    _send(READY, results)
+
+    def agree(name: str, answer: str) -> str:
+        _send(Question(name, answer), results)
+        return answers.get().answer
+
+    bench = Bench(start.memory, stop.is_set, agree)
+    while True:
+        task = tasks.get()
+        os.write(2, NEW_TASK.encode())
+        _send(Result(task, ()) if stop.is_set() else work(task, bench), results)
 
 
-def _picture(channel: int, rendering: Any, recipe: Recipe) -> Picture:
-    values = (rendering.activation, *rendering.trajectory)
-    if not all(map(math.isfinite, values)):
-        return Picture(channel, error="its activation became infinite or not a number")
-    image, false_colour = encoding.image(rendering.picture, rendering.alpha)
-    kind = "gif" if recipe.gif else "webp"
-    # A ReLU's channel that never rose above zero has had no say in its picture.
-    dead = all(value == 0 for value in values)
-    return Picture(
-        channel,
-        encoding.png(image),
-        *image.size,
-        rendering.activation,
-        rendering.trajectory,
-        dead,
-        animation=b"" if rendering.frames is None else encoding.animation(rendering.frames, kind),
-        animation_kind="" if rendering.frames is None else kind,
-        false_colour=false_colour,
-        sparsity=rendering.sparsity if math.isfinite(rendering.sparsity) else None,
-    )
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Input and output for ourselves; what networks and libraries print goes to standard error."""
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    given = os.fdopen(os.dup(0), "rb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return given, results
 
 
-def _versions() -> dict[str, str]:
-    packages = ("pocket-microscope", "tensorflow", "keras", "numpy")
-    return {"renderer": str(RENDERER_VERSION), **{package: version(package) for package in packages}}
+def _send(message: object, results: BinaryIO) -> None:
+    pickle.dump(message, results, pickle.HIGHEST_PROTOCOL)
+    results.flush()
 
 
-# -- what a worker keeps between tasks -------------------------------------------------------------
+def _listen(
+    given: BinaryIO, tasks: SimpleQueue[Task], answers: SimpleQueue[Answer], stop: threading.Event
+) -> None:
+    while True:
+        try:
+            message = pickle.load(given)
+        except EOFError:
+            os._exit(0)
+        except BaseException as error:  # a task that can't be read is our bug; waiting for it would hang
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+        if message == STOP:
+            stop.set()
+        elif isinstance(message, Answer):
+            answers.put(message)
+        else:
+            tasks.put(message)
 
 
-@dataclass(frozen=True)
-class _Setting:
-    model: str
-    config: ModelConfig
-    fingerprint: str
-    layer: str
-    recipe: Recipe
+def _start_tensorflow(threads: int) -> None:
+    import tensorflow as tf
 
-    def __hash__(self) -> int:
-        return hash((self.model, self.fingerprint, self.layer, self.recipe))
-
-
-_chosen: dict[tuple[_Setting, int], tuple[Setup, bool]] = {}
-"""The setup of each layer and batch that this worker met, and whether it was measured."""
-
-
-def _setup(setting: _Setting, task: Task) -> tuple[Setup, bool]:
-    """The setup that was measured before, or is measured now if the layer is long enough for it."""
-    batch = _batch(setting, task)
-    if task.precision is not None:
-        return Setup(task.precision, batch), True
-    if (setting, batch) not in _chosen:
-        from generator.render.tuning import fastest
-
-        precision = task.recipe.precision
-        formats = ("float32", "bfloat16") if precision == "auto" else (precision,)
-        setups = [Setup(format_, batch) for format_ in formats]
-        steps = task.due * task.recipe.steps
-        _chosen[setting, batch] = fastest(setups, lambda setup: _renderer(setting, setup), steps)
-    return _chosen[setting, batch]
-
-
-def _usable(setting: _Setting, setup: Setup) -> Setup:
-    """The setup, or float32 where the network comes out wrong in bfloat16 and the recipe leaves it open."""
-    try:
-        _renderer(setting, setup)
-    except ModelError:
-        if setup.precision == "float32" or setting.recipe.precision != "auto":
-            raise
-        return replace(setup, precision="float32")
-    return setup
-
-
-def _batch(setting: _Setting, task: Task) -> int:
-    if task.memory is None:
-        return task.batch
-    return min(task.batch, max(1, task.memory // _bytes_per_picture(setting)))
-
-
-@lru_cache(maxsize=16)
-def _bytes_per_picture(setting: _Setting) -> int:
-    from generator.models.surgery import bytes_per_picture, cut
-    from generator.render.ascent import canvas_of
-    from generator.render.stage import tile_canvas
-
-    recipe = _recipe(setting)
-    shown = tile_canvas(recipe, canvas_of(recipe, _materials(setting).photo))
-    return recipe.pictures * bytes_per_picture(cut(_opened(setting).network, setting.layer, shown))
-
-
-def _recipe(setting: _Setting) -> Recipe:
-    """The recipe as it fits the network: small where that takes nothing but small pictures."""
-    from generator.models.surgery import own_side
-    from generator.render.ascent import fitted
-
-    return fitted(setting.recipe, own_side(_opened(setting).network))
-
-
-def _opened(setting: _Setting) -> Any:
-    model = _model(_ModelSetting(setting.model, setting.config))
-    if model.anatomy.fingerprint != setting.fingerprint:
-        raise UserError(f"{setting.model}: the network changed since the plan was made; run again")
-    return model
-
-
-@lru_cache(maxsize=4)
-def _renderer(setting: _Setting, setup: Setup) -> Any:
-    from generator.models.activations import ReluMode
-    from generator.models.surgery import cut
-    from generator.render.ascent import Renderer, canvas_of
-    from generator.render.parameterizations import Canvas
-    from generator.render.stage import Networks
-
-    model, recipe = _opened(setting), _recipe(setting)
-    relu: ReluMode = "linear" if recipe.aim.unbounded else "open"
-    relu = relu if recipe.open_relu else "plain"
-    logits = recipe.aim.logits
-
-    def networks(seen: Canvas, whole: Canvas) -> Networks:
-        shared = {"logits": logits, "preprocess": model.preprocessing}
-        ascended = cut(model.network, setting.layer, seen, relu, setup.precision, **shared)
-        # What is reported is what the network gives: only `logit` asks for what it has not.
-        measured = cut(model.network, setting.layer, whole, **shared)
-        return Networks(ascended, measured, model.preprocessing)
-
-    materials = _materials(setting)
-    return Renderer(networks, recipe, canvas_of(recipe, materials.photo), setup.batch, materials)
-
-
-def _materials(setting: _Setting) -> Any:
-    from generator.render.stage import Materials
-
-    recipe = setting.recipe
-    colours = int(_opened(setting).anatomy.input_shape[-1])
-    photo = None if recipe.image is None else encoding.photo(recipe.image, colours)
-    models = [] if recipe.magnitude is None else encoding.photos(recipe.magnitude, colours)
-    return Materials(photo, tuple(models))
-
-
-@dataclass(frozen=True)
-class _ModelSetting:
-    name: str
-    config: ModelConfig
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-
-@lru_cache(maxsize=1)
-def _model(setting: _ModelSetting) -> Any:
-    from generator.models.zoo import open_model
-
-    # Renderers of another network hold on to it; only one network at a time is worth the memory.
-    return open_model(setting.name, setting.config)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.list_physical_devices()
+    # It warns of repeated tracing by a function's name: ours is traced once a layer, size and recipe.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from generator.cache.entries import Record
+from generator.cache.records import Record
 from generator.gallery import shapes
 from generator.gallery.pages import LayerView, Note, RecipeView
 from generator.targets import WHOLE

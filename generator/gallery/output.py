@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from generator.cache.entries import write_atomically
+from generator.cache.local import write_atomically
 from generator.errors import CacheError, UserError
 
 MANIFEST = ".pocket-microscope.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.cache.entries import Record
+from generator.cache.records import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
 from generator.gallery.pictures import Encoded, Encoding, Tiles

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from generator.cache.entries import Cache, Failure, Record
+from generator.cache.entries import Cache
+from generator.cache.records import Failure, Record
 
 
 class Stamp(NamedTuple):

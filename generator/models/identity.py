@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from generator.cache.entries import Cache, write_atomically
+from generator.cache.entries import Cache
 from generator.config.schema import ModelConfig, is_file_name
 from generator.models import efficientnet_lite
 from generator.models.anatomy import Anatomy
@@ -73,7 +73,7 @@ def known_anatomy(digest: str | None, cache: Cache) -> Anatomy | None:
     if digest is None:
         return None
     try:
-        return Anatomy.from_json(json.loads(cache.model_path(digest).read_bytes()))
+        return Anatomy.from_json(cache.recall(f"models/{digest}"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -81,7 +81,7 @@ def known_anatomy(digest: str | None, cache: Cache) -> Anatomy | None:
 def remember(digest: str | None, anatomy: Anatomy, cache: Cache) -> None:
     """Keep an anatomy for `known_anatomy`; one without a digest is not kept."""
     if digest is not None:
-        write_atomically(cache.model_path(digest), json.dumps(anatomy.to_json()).encode())
+        cache.remember(f"models/{digest}", anatomy.to_json())
 
 
 def _file_digest(path: Path) -> str:

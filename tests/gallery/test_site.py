@@ -189,7 +189,9 @@ def test_pictures_that_failed_or_are_due_say_so(tmp_path: Path) -> None:
     good, failed, missing, dead, broken = plan.jobs
     cache = fill(plan, [good, dead, broken], dead=[dead])
     fail(plan, failed, "MemoryError: <not> enough")
-    cache.picture_path(broken.key).write_bytes(b"no picture")
+    # Of its own size: what is cut off is no entry at all, and due.
+    place = cache.picture_path(broken.key)
+    place.write_bytes(bytes(place.stat().st_size))
     report = build(plan)
     assert (report.shown, report.failed, report.missing) == (2, 1, 2)
     assert len(report.warnings) == 1

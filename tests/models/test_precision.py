@@ -12,14 +12,12 @@ from keras import layers
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
-from generator.engines import worker
-from generator.engines.tasks import Task
 from generator.errors import ModelError
 from generator.models import folding, precision
 from generator.models.probing import difference, evaluated, probe
 from generator.models.surgery import TOLERANCES, cut
-from generator.models.zoo import open_model
 from tests.models.test_surgery import SHAPES, network, pixels
+from tests.rendering import Picture, picture_task, work
 
 SIDE = 12
 
@@ -152,20 +150,19 @@ def coarse() -> Any:
     return network(source, layers.Conv2D(4, 3, name="out")(x))
 
 
-def rendered(precision: str, known: str | None) -> Any:
+def rendered(precision: str, known: str | None) -> Picture:
     config = ModelConfig.model_validate({"source": f"{__name__}:coarse", "layers": "all"})
     recipe = BUILT_IN["channel"].model_copy(update={"size": 16, "steps": 2, "precision": precision})
-    fingerprint = open_model("coarse", config).anatomy.fingerprint
-    return worker.work(Task("coarse", config, fingerprint, "out", recipe, (0,), 1, precision=known))
+    return work(picture_task("coarse", config, "out", recipe, [0], precision=known))[0]
 
 
 def test_auto_takes_float32_where_bfloat16_is_too_coarse() -> None:
-    result = rendered("auto", known="bfloat16")
-    assert result.setup.precision == "float32" and result.pictures[0].png
+    picture = rendered("auto", known="bfloat16")
+    assert picture.record.extra["precision"] == "float32" and picture.png
 
 
 def test_who_asks_for_bfloat16_where_it_is_too_coarse_is_told() -> None:
-    (picture,) = rendered("bfloat16", known=None).pictures
+    picture = rendered("bfloat16", known=None)
     assert picture.error.startswith("out: computed in bfloat16 it differs from what the network gives, by ")
     assert picture.error.endswith("; `precision: float32` is what it is made for")
 

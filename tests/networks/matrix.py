@@ -18,11 +18,10 @@ from pathlib import Path
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Task
-from generator.engines.worker import work
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.zoo import BUILT_IN as BUILT_IN_NETWORKS
 from generator.models.zoo import model_names, open_model
+from tests.rendering import picture_task, work
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 SIZE, STEPS, PATIENCE = 64, 2, 420.0
@@ -62,7 +61,8 @@ def render(name: str, config: ModelConfig, anatomy: Anatomy, layer: str) -> str:
     """Render channel 0 of a layer in a few steps; why it failed, or nothing."""
     fields = {"size": SIZE, "steps": STEPS, "precision": "float32"}
     recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), **fields})
-    (picture,) = work(Task(name, config, anatomy.fingerprint, layer, recipe, (0,), 1)).pictures
+    task = picture_task(name, config, layer, recipe, [0], fingerprint=anatomy.fingerprint)
+    (picture,) = work(task)
     return picture.error or ("" if picture.png else "no picture")
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Picture, Task
-from generator.engines.worker import work
 from generator.models.surgery import cut
 from generator.models.zoo import Model, open_model
 from tests.networks import odd
+from tests.rendering import Picture, picture_task, work
 
 RECIPE = BUILT_IN["channel"].model_copy(update={"size": 24, "steps": 2})
 
@@ -29,8 +28,7 @@ def opened(name: str) -> Model:
 
 def rendered(source: str, layer: str) -> Picture:
     config = configured(source)
-    anatomy = open_model("odd", config).anatomy
-    return work(Task("odd", config, anatomy.fingerprint, layer, RECIPE, (0,), 1)).pictures[0]
+    return work(picture_task("odd", config, layer, RECIPE, [0]))[0]
 
 
 def test_names_are_shown_as_they_are_and_none_meet() -> None:

@@ -12,12 +12,11 @@ import pytest
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Task
-from generator.engines.worker import work
 from generator.errors import ModelError
 from generator.models.surgery import cut
 from generator.models.zoo import Model, open_model
 from tests.networks import own
+from tests.rendering import picture_task, work
 
 FIRST = ["first", "first_of_any_size", "first_inside", "first_outside", "first_nested", "first_flat"]
 LAST = ["grey", "many_colours", "whole_numbers", "two_outputs", "written"]
@@ -112,7 +111,8 @@ def rendered(name: str, layer: str, precision: str = "float32") -> Any:
     anatomy = opened(name).anatomy
     fields = {"size": 40, "steps": 3, "precision": precision}
     recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), **fields})
-    return work(Task(name, configured(name), anatomy.fingerprint, layer, recipe, (1,), 1)).pictures[0]
+    task = picture_task(name, configured(name), layer, recipe, [1], fingerprint=anatomy.fingerprint)
+    return work(task)[0]
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ from PIL import Image
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Picture, Task
-from generator.engines.worker import work
-from generator.models.zoo import open_model
+from tests.rendering import Picture, picture_task, work
 
 SIZE = 48
 GABORS = [(0.0, 1 / 6), (30.0, 1 / 6), (60.0, 1 / 8), (90.0, 1 / 8), (120.0, 1 / 6), (150.0, 1 / 5)]
@@ -35,12 +33,10 @@ def rendered(
 ) -> list[Picture]:
     """Channels of a planted network by a built-in recipe with changes, at SIZE; none may fail."""
     config = ModelConfig.model_validate({"source": str(path), "layers": "all"})
-    fingerprint = open_model("planted", config).anatomy.fingerprint
     changed = BUILT_IN[recipe].changed(changes, {"size": SIZE})
-    task = Task("planted", config, fingerprint, layer, changed, tuple(channels), len(channels))
-    pictures = work(task).pictures
+    pictures = work(picture_task("planted", config, layer, changed, channels))
     assert [picture.error for picture in pictures] == [""] * len(channels)
-    return list(pictures)
+    return pictures
 
 
 def grey(picture: Picture) -> np.ndarray[Any, Any]:

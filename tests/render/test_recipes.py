@@ -12,9 +12,9 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from generator.engines.tasks import Picture
 from generator.targets import WHOLE
 from tests.render.planted import GABORS, SIZE, STILL, grey, rendered, strongest_wave, turn
+from tests.rendering import Picture
 
 
 def pixels(picture: Picture) -> np.ndarray[Any, Any]:

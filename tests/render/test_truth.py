@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.engines.tasks import Picture
 from tests.render.planted import GABORS, SIZE, STILL, grey, rendered, strongest_wave, turn
+from tests.rendering import Picture
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,13 @@ from PIL import Image
 from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Result, Setup, Task
-from generator.engines.worker import work
+from generator.engines.pictures import PictureTask
+from generator.engines.tasks import Bench, Result
 from generator.models.surgery import bytes_per_picture, cut
 from generator.models.zoo import open_model
 from generator.render import tuning
 from generator.timings import Timings
+from tests.rendering import Picture, picture_task, work
 
 
 @dataclass
@@ -52,7 +53,7 @@ def test_a_short_layer_is_not_measured_further() -> None:
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+def task(tmp_path_factory: pytest.TempPathFactory) -> PictureTask:
     keras.utils.set_random_seed(1)
     source = keras.Input((32, 32, 3))
     x = layers.BatchNormalization()(layers.Conv2D(8, 5, use_bias=False)(source))
@@ -61,32 +62,50 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     path = tmp_path_factory.mktemp("tuning") / "net.keras"
     keras.Model(source, layers.Activation("relu", name="out")(x)).save(path)
     config = ModelConfig.model_validate({"source": str(path), "layers": "all"})
-    fingerprint = open_model("net", config).anatomy.fingerprint
     recipe = BUILT_IN["channel"].model_copy(update={"size": 32, "steps": 24})
-    return Task("net", config, fingerprint, "out", recipe, (0, 1, 2, 3), batch=4, due=4)
+    return picture_task("net", config, "out", recipe, (0, 1, 2, 3), group=4)
 
 
-def pictures(result: Result) -> np.ndarray:
-    assert [picture.error for picture in result.pictures] == [""] * len(result.pictures)
-    return np.stack([np.asarray(Image.open(io.BytesIO(p.png)), "float64") for p in result.pictures])
+def pixels(pictures: list[Picture]) -> np.ndarray:
+    assert [picture.error for picture in pictures] == [""] * len(pictures)
+    return np.stack([np.asarray(Image.open(io.BytesIO(p.png)), "float64") for p in pictures])
 
 
-def test_bfloat16_shows_the_same_features(task: Task) -> None:
-    exact = work(task)
+def made_with(pictures: list[Picture], what: str) -> object:
+    """The precision or batch that pictures were all made with."""
+    (value,) = {picture.record.extra[what] for picture in pictures}
+    return value
+
+
+def test_bfloat16_shows_the_same_features(task: PictureTask) -> None:
+    exact = work(replace(task, precision="float32"))
     rough = work(replace(task, precision="bfloat16"))
-    assert (exact.setup.precision, rough.setup.precision) == ("float32", "bfloat16")
-    reached = [(a.activation, b.activation) for a, b in zip(exact.pictures, rough.pictures, strict=True)]
-    for full, half in reached:
-        assert half == pytest.approx(full, rel=0.1)
-    assert np.abs(pictures(exact) - pictures(rough)).mean() < 16
+    assert (made_with(exact, "precision"), made_with(rough, "precision")) == ("float32", "bfloat16")
+    for full, half in zip(exact, rough, strict=True):
+        assert half.activation == pytest.approx(full.activation, rel=0.1)
+    assert np.abs(pixels(exact) - pixels(rough)).mean() < 16
 
 
-def test_a_recipe_can_fix_the_precision(task: Task) -> None:
-    fixed = task.recipe.model_copy(update={"precision": "bfloat16"})
-    assert work(replace(task, recipe=fixed)).setup.precision == "bfloat16"
+def test_a_recipe_can_fix_the_precision(task: PictureTask) -> None:
+    recipe = task.recipe.model_copy(update={"precision": "bfloat16"})
+    fixed = replace(task, recipe=recipe, identity=recipe.identity())
+    assert made_with(work(fixed), "precision") == "bfloat16"
 
 
-def test_a_cut_network_computes_nearly_the_same_in_bfloat16(task: Task) -> None:
+def test_a_worker_does_what_all_agreed_on_whatever_it_measured(task: PictureTask) -> None:
+    asked = []
+
+    def agree(question: str, own: str) -> str:
+        asked.append((question, own))
+        return "bfloat16"
+
+    other = replace(task, identity={**task.identity, "seed": 77})  # not met before in this process
+    for _ in range(2):
+        assert made_with(work(other, Bench(agree=agree)), "precision") == "bfloat16"
+    assert len(asked) == 1 and task.fingerprint in asked[0][0]
+
+
+def test_a_cut_network_computes_nearly_the_same_in_bfloat16(task: PictureTask) -> None:
     network = open_model("net", task.config).network
     seen = np.random.default_rng(0).random((2, 32, 32, 3), "float32")
     rough = keras.ops.convert_to_numpy(
@@ -95,21 +114,18 @@ def test_a_cut_network_computes_nearly_the_same_in_bfloat16(task: Task) -> None:
     np.testing.assert_allclose(rough, cut(network, "out", 32)(seen), atol=0.05, rtol=0.1)
 
 
-def test_batches_are_cut_down_to_the_memory(task: Task) -> None:
+def test_batches_are_cut_down_to_the_memory(task: PictureTask) -> None:
     network = open_model("net", task.config).network
     each = bytes_per_picture(cut(network, "out", 32))
     assert each > 4 * 28 * 28 * 8
-    assert work(replace(task, memory=2 * each)).setup.batch == 2
-    small = work(replace(task, memory=1))
-    assert small.setup.batch == 1
-    assert np.abs(pictures(small) - pictures(work(task))).mean() < 2
+    assert made_with(work(replace(task, share=0.5), Bench(memory=4 * each)), "batch") == 2
+    small = work(task, Bench(memory=1))
+    assert made_with(small, "batch") == 1
+    assert np.abs(pixels(small) - pixels(work(task))).mean() < 2
 
 
-def test_what_was_measured_is_known_in_the_next_run(task: Task, tmp_path: Path) -> None:
+def test_what_was_learnt_is_known_in_the_next_run(task: PictureTask, tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    result = replace(work(task), setup=Setup("bfloat16", 2), measured=True)
-    timings = Timings(cache)
-    timings.add(result, jobs=2)
-    timings.save()
-    assert Timings(cache).precision(task) == "bfloat16"
-    assert Timings(cache).precision(replace(task, layer="another")) is None
+    Timings(cache).add(Result(task, (), 0.0, {"precision": "bfloat16"}), jobs=2)
+    assert Timings(cache).learnt(task.pace) == {"precision": "bfloat16"}
+    assert Timings(cache).learnt(replace(task, layer="another").pace) == {}

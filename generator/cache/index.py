@@ -1,0 +1,56 @@
+"""Which entries were found whole, by the sizes and times of their files, so that none is read twice.
+
+An entry is judged by reading its record, which takes forty times as long as looking at its files. The
+index is a memory only: without it, or with entries that it does not know, they are read again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from generator.cache.store import State, Store
+from generator.errors import CacheError
+
+NAME = "index.json"
+
+
+class Index:
+    """What was judged before; `close` keeps it for next time if it changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._before = _read(store)
+        self._now: dict[str, int] = {}
+
+    def knows(self, key: str, files: Mapping[str, State]) -> bool:
+        """Whether an entry was found whole and none of its files has changed since."""
+        mark = _mark(files)
+        known = self._before.get(key) == mark
+        if known:
+            self._now[key] = mark
+        return known
+
+    def add(self, key: str, files: Mapping[str, State]) -> None:
+        """An entry was found whole."""
+        self._now[key] = _mark(files)
+
+    def close(self) -> None:
+        """Keep what was judged; a cache that can't be written is read again next time."""
+        if self._now != self._before:
+            with suppress(CacheError):
+                self._store.put(NAME, json.dumps(self._now).encode(), durable=False)
+
+
+def _mark(files: Mapping[str, State]) -> int:
+    """A number that differs when any size or time does."""
+    return hash(tuple(sorted(files.values())))
+
+
+def _read(store: Store) -> dict[str, int]:
+    try:
+        known = json.loads(store.get(NAME) or b"")
+    except ValueError:
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,50 @@
+"""What a worker keeps between tasks of any kind: the network it opened last, and a few things made of it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from generator.config.schema import ModelConfig
+from generator.errors import UserError
+
+KEPT = 4
+"""How many things are kept, compiled steps above all; each may hold copies of the network's weights."""
+
+T = TypeVar("T")
+
+_network: tuple[str, ModelConfig, Any] | None = None
+_kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+
+def network(name: str, config: ModelConfig, fingerprint: str) -> Any:
+    """The opened network (a Model); UserError when it is not the one that planning knew."""
+    global _network
+    if _network is None or _network[:2] != (name, config):
+        from generator.models.zoo import open_model
+
+        # What was made of another network holds on to it; only one at a time is worth the memory.
+        forget()
+        _network = None
+        _network = (name, config, open_model(name, config))
+    model = _network[2]
+    if model.anatomy.fingerprint != fingerprint:
+        raise UserError(f"{name}: the network changed since the plan was made; run again")
+    return model
+
+
+def kept(key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` gives, made once for each key as long as it is among the last few that were asked for."""
+    if key not in _kept:
+        _kept[key] = make()
+    _kept.move_to_end(key)
+    while len(_kept) > KEPT:
+        _kept.popitem(last=False)
+    made: T = _kept[key]
+    return made
+
+
+def forget() -> None:
+    """Give back the memory of all but the network."""
+    _kept.clear()
