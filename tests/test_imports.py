@@ -23,7 +23,7 @@ LEVELS = [
     {"engines"},
     {"plan"},
     {"timings"},
-    {"schedule"},
+    {"schedule", "selection"},
     {"pipeline", "gallery"},
     {"console", "api"},
     {"cli"},

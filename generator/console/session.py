@@ -24,8 +24,8 @@ from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserErro
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
-from generator.plan import only as select
 from generator.schedule import task_of
+from generator.selection import only as select
 from generator.timings import Timings
 
 BYTES_PER_PIXEL = 3.6

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache.entries import Cache, Failure
+from generator.cache.entries import Cache
+from generator.cache.records import Failure
 from generator.pipeline import load_plan
 from tests.conftest import Rendered, click_run
 
@@ -25,11 +26,7 @@ def published(rendered: Rendered, tiny_file: Path, tmp_path_factory: pytest.Temp
     cache = Cache(plan.config.cache)
     cache.remove(job.key)
     reason = f"OSError: {tiny_file}: [Errno 13] Permission denied: '{folder}/a photo.png'"
-    cache.put_failure(
-        Failure(
-            job.key, job.model, job.layer, job.channel, job.recipe_name, reason, "2026-11-23T22:25:39+00:00"
-        )
-    )
+    cache.put_failure(Failure(job.key, job.title, reason, "2026-11-23T22:25:39+00:00"))
     result = click_run("html", config)
     assert result.exit_code == 0, result.output
     return folder
