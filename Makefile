@@ -11,14 +11,14 @@ site: $(VENV)/.installed
 	@echo "Open $(CURDIR)/site/index.html"
 
 test: $(VENV)/.installed-test browser
-	$(BIN)/ruff check generator tests benchmarks
-	$(BIN)/ruff format --check generator tests benchmarks
+	$(BIN)/ruff check generator tests benchmarks docs
+	$(BIN)/ruff format --check generator tests benchmarks docs
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Every network of keras.applications, one after the other: 6 to 10 minutes. Writes docs/networks.md.
 networks: $(VENV)/.installed-test
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.networks.matrix
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate.networks
 
 # Debian's Chromium for the page tests, through apt when none is found and this user may.
 browser:

@@ -25,10 +25,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.synthetic import anatomy, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
-from tests.synthetic import anatomy, layer, plan_of, png, record, texture
 
 PAGE = 1280
 PIXELS = 160

@@ -519,10 +519,10 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", [Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe])
 def test_every_setting_is_described_in_the_docs(part: type[BaseModel]) -> None:
     """docs/config.md has each setting with the words that stand under its field."""
-    from tests.settings_table import table
+    from docs.generate.settings import table
 
     docs = (Path(__file__).parent.parent / "docs" / "config.md").read_text()
-    assert table(part) in docs, "docs/config.md is stale: run `python -m tests.settings_table`"
+    assert table(part) in docs, "docs/config.md is stale: run `python -m docs.generate.settings`"
 
 
 def test_the_shipped_config_is_right() -> None:

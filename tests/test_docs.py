@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import pytest
 
+from benchmarks.synthetic import anatomy, layer, plan_of
 from generator.cli import main
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.schema import Config
 from generator.gallery.notes import read_notes
 from tests.conftest import ROOT
-from tests.synthetic import anatomy, layer, plan_of
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, png, record
 from generator.gallery.names import safe_names
 from generator.plan import Plan
-from tests.synthetic import anatomy, fail, fill, layer, plan_of, png, record
 
 LONG = "encoder/stage_3/block_12/attention/output/DenseProjectionWithAVeryLongNameThatNothingBreaks:3"
 HAN = "视觉网络第三阶段注意力输出投影层" * 3

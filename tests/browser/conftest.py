@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
+from benchmarks.synthetic import rich_plan, varied_plan
 from generator.cache.entries import Cache
 from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
-from tests.synthetic import rich_plan, varied_plan
 from tests.unruly import unruly_plan
 
 ARGUMENTS = [

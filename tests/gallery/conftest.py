@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.synthetic import rich_plan, varied_plan
 from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
-from tests.synthetic import rich_plan, varied_plan
 from tests.unruly import unruly_plan
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
 from generator.gallery.site import build_site
 from generator.models.anatomy import Anatomy, Layer
@@ -21,7 +22,6 @@ from generator.plan import Job, Plan
 from generator.targets import WHOLE
 from tests.conftest import ROOT
 from tests.gallery.conftest import files_of
-from tests.synthetic import anatomy, fail, fill, layer, plan_of, png, record, texture
 
 STEPS = 25
 """Changes in a walk. Each costs two builds of a small gallery, a quarter of a second in all."""
@@ -262,7 +262,7 @@ import sys
 from pathlib import Path
 from generator.cache.entries import Cache
 from tests.gallery.conftest import build
-from tests.synthetic import anatomy, fill, layer, plan_of
+from benchmarks.synthetic import anatomy, fill, layer, plan_of
 plan = plan_of(
     Path(sys.argv[1]), {"net": anatomy([layer("deep", 3, "input")])}, {"net": {"layers": ["deep"]}}, size=128
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from benchmarks.synthetic import anatomy, fill, layer, pixels_of, plan_of, png, record, texture, varied_plan
 from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
@@ -22,7 +23,6 @@ from generator.gallery.site import SiteReport
 from generator.plan import Plan
 from generator.targets import WHOLE
 from tests.gallery.conftest import build, files_of, moments_of
-from tests.synthetic import anatomy, fill, layer, pixels_of, plan_of, png, record, texture, varied_plan
 
 NAMES = safe_names(["net", "many colours", "as a whole"])
 STEM = "models/net/stem"

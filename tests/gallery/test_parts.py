@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.synthetic import anatomy, branching, fill, layer, plan_of, png, rich_plan, texture
 from generator.errors import UserError
 from generator.gallery.curve import HEIGHT, WIDTH, curve
 from generator.gallery.diagram import Diagram, draw, shorten
@@ -25,7 +26,6 @@ from generator.gallery.templating import count, number, script, without_folders
 from generator.models.anatomy import Anatomy
 from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
-from tests.synthetic import anatomy, branching, fill, layer, plan_of, png, rich_plan, texture
 
 # -- names and links -------------------------------------------------------------------------------
 

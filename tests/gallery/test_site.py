@@ -11,13 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generator.cache.entries import Cache
-from generator.errors import UserError
-from generator.gallery import pages_host
-from generator.gallery.output import MANIFEST
-from generator.plan import Plan
-from tests.gallery.conftest import build, files_of, moments_of
-from tests.synthetic import (
+from benchmarks.synthetic import (
     anatomy,
     branching,
     fail,
@@ -29,6 +23,12 @@ from tests.synthetic import (
     rich_plan,
     texture,
 )
+from generator.cache.entries import Cache
+from generator.errors import UserError
+from generator.gallery import pages_host
+from generator.gallery.output import MANIFEST
+from generator.plan import Plan
+from tests.gallery.conftest import build, files_of, moments_of
 
 CHAIN = "models/chain"
 

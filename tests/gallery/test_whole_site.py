@@ -13,11 +13,11 @@ import html5lib
 import pytest
 from PIL import Image
 
+from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of
 from generator.cache.entries import Cache
 from generator.gallery.pages import OWN_IDS
 from generator.gallery.site import SiteReport
 from tests.gallery.conftest import build, files_of
-from tests.synthetic import anatomy, fail, fill, layer, plan_of
 
 ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
 

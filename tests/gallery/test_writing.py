@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.synthetic import anatomy, animation, fill, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
 from generator.errors import UserError
 from generator.gallery.output import MANIFEST
 from generator.gallery.site import build_site, check_gallery
 from generator.plan import Plan
 from tests.gallery.conftest import build, files_of, moments_of
-from tests.synthetic import anatomy, animation, fill, layer, plan_of, png, record, texture
 
 # -- while a run renders ---------------------------------------------------------------------------
 

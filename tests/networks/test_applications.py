@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from skimage.data import chelsea
 
+from docs.generate.networks import middle, render
 from generator.config.schema import ModelConfig
 from generator.engines import worker
 from generator.models.zoo import BUILT_IN, _applications, model_names, open_model
-from tests.networks.matrix import middle, render
 
 SMALLEST = {
     "convnext": "ConvNeXtTiny",

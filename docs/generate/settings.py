@@ -1,6 +1,6 @@
 """The tables of docs/config.md, made from the words under each setting's field.
 
-`python -m tests.settings_table` writes them into docs/config.md between their markers; test_config.py
+`python -m docs.generate.settings` writes them into docs/config.md between their markers; test_config.py
 checks that this was done.
 """
 
@@ -19,7 +19,7 @@ from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, 
 from generator.console.wording import words
 
 PARTS = (Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe)
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "config.md"
+DOCS = Path(__file__).resolve().parent.parent / "config.md"
 
 
 def table(part: type[BaseModel]) -> str:

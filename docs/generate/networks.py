@@ -1,6 +1,6 @@
 """Every network of keras.applications with random weights: opened, listed, a channel of its middle rendered.
 
-`python -m tests.networks.matrix [NAME ...]` writes docs/networks.md; each network has a process of its own,
+`python -m docs.generate.networks [NAME ...]` writes docs/networks.md; each network has a process of its own,
 so that memory is given back and one that fails takes none with it.
 """
 
@@ -18,12 +18,14 @@ from pathlib import Path
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
+from generator.engines.pictures import PictureTask, Wanted
+from generator.engines.tasks import Bench
+from generator.engines.worker import work
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.zoo import BUILT_IN as BUILT_IN_NETWORKS
 from generator.models.zoo import model_names, open_model
-from tests.rendering import picture_task, work
 
-PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
+PAGE = Path(__file__).parents[1] / "networks.md"
 SIZE, STEPS, PATIENCE = 64, 2, 420.0
 LARGE = re.compile(r"XLarge|NASNetLarge|B7|V2L|ConvNeXtLarge|VGG")
 
@@ -61,9 +63,19 @@ def render(name: str, config: ModelConfig, anatomy: Anatomy, layer: str) -> str:
     """Render channel 0 of a layer in a few steps; why it failed, or nothing."""
     fields = {"size": SIZE, "steps": STEPS, "precision": "float32"}
     recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), **fields})
-    task = picture_task(name, config, layer, recipe, [0], fingerprint=anatomy.fingerprint)
-    (picture,) = work(task)
-    return picture.error or ("" if picture.png else "no picture")
+    task = PictureTask(
+        model=name,
+        config=config,
+        fingerprint=anatomy.fingerprint,
+        layer=layer,
+        recipe_name="channel",
+        recipe=recipe,
+        identity=recipe.identity(),
+        wanted=(Wanted("0", 0),),
+        batch=1,
+    )
+    (output,) = work(task, Bench()).outputs
+    return output.error or ("" if output.files.get("png") else "no picture")
 
 
 def tried(name: str) -> Trial:
@@ -79,7 +91,7 @@ def tried(name: str) -> Trial:
 def tried_apart(name: str) -> Trial:
     """The same in a process of its own, timed."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "tests.networks.matrix", "--one", name]
+    command = [sys.executable, "-m", "docs.generate.networks", "--one", name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         trial = json.loads(done.stdout.splitlines()[-1])
