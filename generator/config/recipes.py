@@ -76,7 +76,8 @@ class Recipe(Settings):
     """For `diversity` and `interpolation`: how many pictures are optimised and shown together."""
     diversity: Annotated[float, Field(ge=0, le=10)] = 0.0
     """For `diversity`: what likeness costs, as a share of the activation: the mean cosine similarity of the
-    pictures' Gram matrices at the layer, times this."""
+    pictures' Gram matrices at the layer, times this; in layers without positions that of their outputs and
+    of the pictures themselves."""
 
     parameterization: Parameterization = "fourier"
     """What is optimised: Fourier coefficients with 1/f scaling (Lucid's default), raw `pixels`, or only the

@@ -127,12 +127,23 @@ SCORES: Mapping[ObjectiveName, Callable[[Recipe], Score]] = {
 # -- costs -----------------------------------------------------------------------------------------
 
 
-def likeness(output: tf.Tensor, together: int) -> tf.Tensor:
-    """How alike a job's pictures are to the layer: mean cosine similarity of their Gram matrices, (jobs,).
+def likeness(output: tf.Tensor, pictures: tf.Tensor, together: int) -> tf.Tensor:
+    """How alike a job's pictures are, (jobs,): to the layer, and where it has no positions to the eye too.
 
-    `output` holds `together` pictures a job, one job after the other. Source: Lucid, `diversity`.
+    `output` and `pictures` hold `together` of them a job, one job after the other. Source: Lucid,
+    `diversity`. Where there is but one position, or one channel, what excites the wanted feature is alike to
+    the layer whatever it looks like: the pictures' squared correlation is then added to their outputs'.
     """
     places = tf.cast(positions(output), tf.float32)
+    _, count, features = places.shape
+    if min(count, features) > 1:
+        return _alike(places, together)
+    shown = [tf.reshape(tensor, (tensor.shape[0], 1, -1)) for tensor in (places, pictures)]
+    return tf.add_n([_alike(x - tf.reduce_mean(x, axis=-1, keepdims=True), together) for x in shown])
+
+
+def _alike(places: tf.Tensor, together: int) -> tf.Tensor:
+    """Mean cosine similarity of the Gram matrices of each job's (together, positions, features), (jobs,)."""
     jobs, count, features = places.shape[0] // together, places.shape[1], places.shape[2]
     places = tf.reshape(places, (jobs, together, count, features))
     if count < features:

@@ -185,7 +185,7 @@ class Stage:
             together = self._recipe.pictures
             strength = tf.reduce_mean(tf.reshape(tf.abs(reached), (-1, together)), axis=1)
             price = self._recipe.diversity * together * tf.stop_gradient(strength)
-            objective -= tf.reduce_sum(price * likeness(output, together))
+            objective -= tf.reduce_sum(price * likeness(output, views, together))
         return reached, objective
 
     def _ascended(self, views: tf.Tensor) -> tf.Tensor:

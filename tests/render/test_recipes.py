@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,36 @@ def _likeness(path: Path, picture: Picture) -> float:
     flat = outputs.reshape(len(outputs), -1, outputs.shape[-1])
     first, second = (each.T @ each for each in flat)
     return float((first * second).sum() / np.linalg.norm(first) / np.linalg.norm(second))
+
+
+@pytest.fixture(scope="session")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Layers without positions, hidden (8 channels) and one (1), and a map of a single channel."""
+    keras.utils.set_random_seed(5)
+    source = keras.Input((24, 24, 3))
+    hidden = layers.Dense(8, activation="relu", name="hidden")(layers.Flatten()(source))
+    single = layers.Conv2D(1, 5, name="map")(source)
+    network = keras.Model(source, [layers.Dense(1, name="one")(hidden), single])
+    path = tmp_path_factory.mktemp("dense") / "dense.keras"
+    network.save(path)
+    return path
+
+
+@pytest.mark.parametrize("layer", ["hidden", "one", "map"])
+def test_varied_pictures_of_a_layer_without_positions_are_no_copies(dense: Path, layer: str) -> None:
+    fields = {"pictures": 3, "jitter": 0, "rotate": 0.0, "scale": (1.0, 1.0)}
+    alone, apart = (one(dense, layer, "diversity", diversity=d, **fields) for d in (0.0, 1.0))
+    assert _spread(apart) > 3 * _spread(alone)
+    assert apart.activation > 0.4 * alone.activation
+
+
+def _spread(picture: Picture) -> float:
+    """Root mean square distance between the pictures of a job."""
+    side = picture.height // 2
+    board = pixels(picture)
+    parts = [board[:side, :side], board[:side, side:], board[side:, :side]]
+    pairs = [(a - b) ** 2 for a, b in itertools.combinations(parts, 2)]
+    return float(np.sqrt(np.mean(pairs)))
 
 
 def test_an_interpolation_goes_from_one_channel_to_the_other(planted: Path) -> None:
