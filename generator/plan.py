@@ -184,6 +184,8 @@ def matching_layers(pattern: str, anatomy: Anatomy) -> list[Layer]:
 def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator[Problem]:
     """Layers that no network has, with the nearest names, channels out of range, recipes for other layers."""
     for name, anatomy in anatomies.items():
+        if config.models[name].classes and (message := _classes_unfit(anatomy)):
+            yield Problem(("models", name, "classes"), message)
         for index, selection in enumerate(config.models[name].layers):
             location: Location = ("models", name, "layers", index)
             layers = matching_layers(selection.name, anatomy)
@@ -202,6 +204,16 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             for recipe_name in _recipes(selection, config.models[name]):
                 if message := _unfit(recipe_name, config, layers, anatomy):
                     yield Problem((*above, "recipes"), message)
+
+
+def _classes_unfit(anatomy: Anatomy) -> str:
+    """What is wrong with the number of a network's class names, or nothing."""
+    read = {before for layer in anatomy.layers for before in layer.inputs}
+    flat = [layer for layer in anatomy.layers if len(layer.shape) == 1]
+    if any(layer.channels == len(anatomy.classes) for layer in flat):
+        return ""
+    ends = [f"layer {layer.name!r} has {layer.channels:,}" for layer in flat if layer.name not in read]
+    return f"names {len(anatomy.classes):,} classes, but {' and '.join(ends) or 'the network has none'}"
 
 
 def _unfit(name: str, config: Config, layers: Sequence[Layer], anatomy: Anatomy) -> str:

@@ -100,6 +100,26 @@ def test_what_only_the_network_shows_is_reported_with_the_rest(
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("a\nb\nc\nd\n", "names 4 classes, but layer 'classes' has 5"),
+        ("a\nb\nc\nd\ne\nf\n", "names 6 classes, but layer 'classes' has 5"),
+        ("a\nb\nc\nd\ne\n\n", ""),
+    ],
+)
+def test_class_names_are_as_many_as_the_classes(
+    tmp_path: Path, configure: Callable[..., Path], names: str, said: str
+) -> None:
+    path = configure(tmp_path, "[chanel]\n    classes: names.txt")
+    (tmp_path / "names.txt").write_text(names)
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    found = [line.partition(": ")[2] for line in caught.value.problems]
+    assert found[0].startswith("models.tiny.layers[0]: no layer 'chanel'")
+    assert found[1:] == ([f"models.tiny.classes: {said}"] if said else [])
+
+
 def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> None:
     text = "models:\n  a: {source: no.keras, layers: all}\n  b: {source: VGG91, weights: none, layers: all}\n"
     path = written(tmp_path, text)

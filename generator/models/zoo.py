@@ -280,6 +280,6 @@ def _classes(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        return tuple(path.read_text(encoding="utf-8").splitlines())
+        return tuple(path.read_text(encoding="utf-8-sig").rstrip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: can't read class names: {error}") from error
