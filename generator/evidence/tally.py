@@ -1,0 +1,237 @@
+"""What a layer did on some pictures, as a summary that adds up: the tallies of blocks make a survey's.
+
+A tally is exact: whatever the order of the blocks and however they were cut, their sum is the same. Values
+are counted in fixed bins, four to an octave, so that histograms of any blocks can be added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LOWEST, HIGHEST, PER_OCTAVE = -12, 12, 4
+SIDE = (HIGHEST - LOWEST) * PER_OCTAVE
+"""Bins on each side of zero."""
+BINS = 2 * SIDE + 1
+ON = 2.0**LOWEST
+"""What is nearer to zero than this counts as zero: a unit is on above it."""
+
+KEPT = 12
+"""Strongest positions of a channel that a tally keeps."""
+KEPT_LOW = 6
+"""Lowest ones."""
+OF_ONE_PICTURE = 2
+"""How many of them may be of one picture."""
+PLACES = 8
+"""Places of each picture where all layers are read off, for correlations and ordinary examples."""
+
+
+def edges() -> Array:
+    """The bins' edges, (BINS + 1,), from below; the outermost hold everything beyond."""
+    # Within an octave bins are of equal width, as the bits of a float have it.
+    octave, part = np.divmod(np.arange(SIDE + 1), PER_OCTAVE)
+    above = 2.0 ** (LOWEST + octave) * (1 + part / PER_OCTAVE)
+    return np.concatenate([-above[::-1], above])
+
+
+def bins_of(values: Array) -> Array:
+    """The bin of each value, int32 from 0 to BINS - 1; `values` are float32 and no NaN."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.int32)
+    # A float's upper bits are its exponent and the first bits of its fraction: its place on a log scale.
+    place = (bits & 0x7FFFFFFF) >> 21
+    place -= (127 + LOWEST) * PER_OCTAVE - 1
+    np.clip(place, 0, SIDE, out=place)
+    sign = (bits >> 31) | 1
+    place *= sign
+    place += SIDE
+    return place
+
+
+def places_of(digest: str) -> Array:
+    """Where a picture of that digest is read off, (PLACES, 2): shares of height and width, in any layer."""
+    drawn = hashlib.shake_128(f"places {digest}".encode()).digest(4 * PLACES)
+    return (np.frombuffer(drawn, "<u2").reshape(PLACES, 2) + 0.5) / 2**16
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Positions at which channels were strongest (or lowest), strongest first: arrays (channels, kept).
+
+    `values` are float32, `pictures` indices into the tally's pictures and `positions` indices into its
+    grid, row by row; where there are fewer, pictures is -1.
+    """
+
+    values: Array
+    pictures: Array
+    positions: Array
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A layer's activations on a block of pictures, summed up.
+
+    `pictures` are digests, `grid` rows and columns of the layer's positions (1 x n for tokens, 1 x 1 where
+    it has none). Of C channels and P pictures: `counts` (C, BINS) int64 over all positions, `means` and
+    `maxima` (P, C) float32, `broken` (C,) int64 how many values were no numbers, `places` (P, PLACES, C)
+    float32 the values at `places_of` each picture.
+    """
+
+    pictures: tuple[str, ...]
+    grid: tuple[int, int]
+    counts: Array
+    means: Array
+    maxima: Array
+    broken: Array
+    highest: Peaks
+    lowest: Peaks
+    places: Array
+
+    @property
+    def channels(self) -> int:
+        """How many channels the layer has."""
+        return int(self.counts.shape[0])
+
+    def to_bytes(self) -> bytes:
+        """As an .npz file; `from_bytes` reads it back."""
+        arrays = {name: getattr(self, name) for name in _PLAIN}
+        for kind in ("highest", "lowest"):
+            arrays |= {f"{kind}_{name}": getattr(getattr(self, kind), name) for name in _OF_PEAKS}
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream, pictures=np.array(self.pictures, "S64"), grid=np.array(self.grid), **arrays
+        )
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tally:
+        """A tally from what `to_bytes` gave; anything else raises ValueError, KeyError, OSError or EOFError."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        highest, lowest = (
+            Peaks(*(arrays[f"{kind}_{name}"] for name in _OF_PEAKS)) for kind in ("highest", "lowest")
+        )
+        pictures = tuple(name.decode() for name in arrays["pictures"].tolist())
+        rows, columns = arrays["grid"].tolist()
+        plain = {name: arrays[name] for name in _PLAIN}
+        return cls(pictures=pictures, grid=(rows, columns), highest=highest, lowest=lowest, **plain)
+
+
+_PLAIN = ("counts", "means", "maxima", "broken", "places")
+_OF_PEAKS = ("values", "pictures", "positions")
+
+
+class Counter:
+    """Makes a layer's tally of pictures that come one after the other."""
+
+    def __init__(self, channels: int, grid: tuple[int, int]) -> None:
+        self._grid, self._channels = grid, channels
+        self._counts = np.zeros((channels, BINS), np.int64)
+        self._broken = np.zeros(channels, np.int64)
+        self._pictures: list[str] = []
+        self._means: list[Array] = []
+        self._maxima: list[Array] = []
+        self._places: list[Array] = []
+        self._tops: list[tuple[Array, Array]] = []
+        self._lows: list[tuple[Array, Array]] = []
+        self._offsets = (np.arange(channels, dtype=np.int32) * BINS)[:, None]
+
+    def add(self, digest: str, activations: Array) -> None:
+        """Take in what the layer gave for a picture: (positions, channels) float32."""
+        # Channel by channel from here on: each stays in the processor's cache.
+        values = np.ascontiguousarray(activations.T, np.float32)
+        values = self._without_broken(values)
+        self._pictures.append(digest)
+        self._means.append(values.mean(axis=1))
+        at = bins_of(values)
+        at += self._offsets
+        self._counts += np.bincount(at.ravel(), minlength=self._counts.size).reshape(self._counts.shape)
+        shares = places_of(digest)
+        rows, columns = (np.int64(shares[:, axis] * self._grid[axis]) for axis in (0, 1))
+        self._places.append(values[:, rows * self._grid[1] + columns].T)
+        self._maxima.append(self._note_peaks(values))
+
+    def _without_broken(self, values: Array) -> Array:
+        if np.isfinite(values.sum()) or np.isfinite(values).all():
+            return values
+        broken = np.isnan(values)
+        self._broken += broken.sum(axis=1)
+        return np.where(broken, np.float32(0), values)
+
+    def _note_peaks(self, values: Array) -> Array:
+        """Note a picture's strongest and lowest positions; returns its maxima."""
+        self._tops.append(_extremes(values, np.argmax, -np.inf, OF_ONE_PICTURE))
+        if values.min() < -ON:
+            self._lows.append(_extremes(values, np.argmin, np.inf, 1))
+        else:
+            zeros = np.zeros((self._channels, 1))
+            self._lows.append((zeros.astype(np.float32), zeros.astype(np.int32)))
+        highest: Array = self._tops[-1][0][:, 0]
+        return highest
+
+    def tally(self) -> Tally:
+        """The tally of all that came."""
+        pictures = tuple(self._pictures)
+        return Tally(
+            pictures=pictures,
+            grid=self._grid,
+            counts=self._counts,
+            means=np.stack(self._means),
+            maxima=np.stack(self._maxima),
+            broken=self._broken,
+            highest=_best(self._tops, pictures, KEPT, sign=-1),
+            lowest=_best(self._lows, pictures, KEPT_LOW, sign=1),
+            places=np.stack(self._places),
+        )
+
+
+def _extremes(values: Array, find: Any, gone: float, count: int) -> tuple[Array, Array]:
+    """The `count` most extreme values of each channel, and where: (channels, count) each."""
+    every = np.arange(len(values))
+    found: list[tuple[Array, Array]] = []
+    for number in range(min(count, values.shape[1])):
+        if number:
+            values[every, found[-1][1]] = gone
+        place = find(values, axis=1).astype(np.int32)
+        found.append((values[every, place], place))
+    for value, place in found[:-1]:
+        values[every, place] = value
+    return np.stack([value for value, _ in found], axis=1), np.stack([place for _, place in found], axis=1)
+
+
+def _best(found: Sequence[tuple[Array, Array]], pictures: Sequence[str], kept: int, sign: int) -> Peaks:
+    values = np.concatenate([values for values, _ in found], axis=1)
+    positions = np.concatenate([where for _, where in found], axis=1)
+    each = found[0][0].shape[1]
+    owner = np.repeat(np.arange(len(pictures), dtype=np.int32), each)[None].repeat(len(values), axis=0)
+    return chosen(Peaks(values, owner, positions), pictures, kept, sign)
+
+
+def chosen(peaks: Peaks, pictures: Sequence[str], kept: int, sign: int) -> Peaks:
+    """The `kept` first of peaks by value (`sign` -1: from above, 1: from below).
+
+    Equal ones stand by picture's digest, then by position, so that no order of merging matters. A value of
+    zero is no peak.
+    """
+    rank = np.empty(len(pictures) + 1, np.int64)
+    rank[np.argsort(np.array([*pictures, ""]), kind="stable")] = np.arange(len(pictures) + 1)
+    is_peak = (peaks.pictures >= 0) & (peaks.values != 0)
+    order = np.lexsort(
+        (peaks.positions, rank[peaks.pictures], np.where(is_peak, sign * peaks.values, np.inf)), axis=1
+    )[:, :kept]
+    values, owners, positions, valid = (
+        np.take_along_axis(array, order, axis=1)
+        for array in (peaks.values, peaks.pictures, peaks.positions, is_peak)
+    )
+    return Peaks(
+        np.where(valid, values, np.float32(0)).astype(np.float32),
+        np.where(valid, owners, -1).astype(np.int32),
+        np.where(valid, positions, 0).astype(np.int32),
+    )
