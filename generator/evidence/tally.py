@@ -112,7 +112,7 @@ class Tally:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
-        """A tally from what `to_bytes` gave; anything else raises ValueError, KeyError, OSError or EOFError."""
+        """A tally from what `to_bytes` gave; raises ValueError, KeyError, OSError or EOFError else."""
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         highest, lowest = (
