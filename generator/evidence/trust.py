@@ -1,0 +1,64 @@
+"""How far to trust an optimised picture: two figures that the data set gives.
+
+Strength says whether the picture excites its channel as real pictures do. Kinship says whether the network
+gets there as it does for them. Source: Geirhos et al. 2023, Don't trust your eyes (arXiv:2306.04719), whose
+path similarity it is, normalised by what natural pictures have among themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+CLOSEST_SCALE = 0.02
+"""The least distance between the two ends of the scale of kinship: nearer ends tell nothing apart."""
+
+
+def strength(reached: float, found: Array) -> float:
+    """The share of `found` (n,), the data set's activations, that a picture's `reached` exceeds, 0 to 1."""
+    below, same = (found < reached).sum(), (found == reached).sum()
+    return float((below + same / 2) / max(1, len(found)))
+
+
+def kinship(picture: Sequence[Array], examples: Sequence[Array], others: Sequence[Array]) -> float | None:
+    """How alike the way through the network is for a picture and for its channel's examples.
+
+    Each argument has one array per layer, from the input up to the channel's own: `picture` (C,), what the
+    layer's channels do on the picture; `examples` (n, C), on the channel's own examples; `others` (m, C), on
+    examples of other channels. On each layer the picture's mean correlation with the examples is put on a
+    scale on which 0 is the examples' with those of other channels, and 1 their own among themselves; the
+    layers' mean is returned. None when the scale has no extent: examples no more alike than any others.
+    """
+    found = []
+    for own, kin, strangers in zip(picture, examples, others, strict=True):
+        if len(kin) < 2 or not len(strangers):
+            continue
+        top = _among(kin)
+        bottom = float(correlation(kin, strangers).mean())
+        if top - bottom > CLOSEST_SCALE:
+            found.append((float(correlation(own[None], kin).mean()) - bottom) / (top - bottom))
+    return float(np.mean(found)) if found else None
+
+
+def _among(kin: Array) -> float:
+    table = correlation(kin, kin)
+    return float(table[~np.eye(len(kin), dtype=bool)].mean())
+
+
+def correlation(one: Array, other: Array) -> Array:
+    """Pearson correlation of each row of (n, C) with each of (m, C): (n, m), 0 where a row is constant."""
+    a, b = (_centred(rows) for rows in (one, other))
+    table: Array = a @ b.T
+    return table
+
+
+def _centred(rows: Array) -> Array:
+    centred = rows - rows.mean(axis=1, keepdims=True, dtype="float64")
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    scaled: Array = np.where(length > 1e-12, centred / np.maximum(length, 1e-30), 0.0)
+    return scaled
