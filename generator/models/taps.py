@@ -1,0 +1,142 @@
+"""Several layers of a network at once, and what lies between two of them seen as a linear map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from generator.errors import ModelError
+from generator.models import layout
+from generator.models.folding import Swaps, hand_on
+from generator.models.graph import Step, flatten
+from generator.models.surgery import _told_apart as told_apart
+from generator.models.surgery import _without_activation as without_activation
+
+Canvas = tuple[int, int]
+
+USUAL_SIDE = 224
+"""Pixels of the input's side where a network leaves it open."""
+
+
+def input_canvas(network: Any) -> Canvas:
+    """Height and width of the pictures that a network is shown: its own, or USUAL_SIDE where it is open."""
+    height, width = network.inputs[0].shape[1:3]
+    return int(height or USUAL_SIDE), int(width or USUAL_SIDE)
+
+
+def tapped(network: Any, layers: Sequence[str], canvas: Canvas | None = None) -> Any:
+    """A model from network input (n, *canvas, colours) to the outputs of the named layers, in that order.
+
+    Outputs have channels last. It computes what the network does, operation by operation. Raises ModelError
+    when there is no such layer.
+    """
+    steps, _ = _rebuilt(network, canvas or input_canvas(network), lambda steps: {})
+    return _model(steps, layers)
+
+
+def _rebuilt(network: Any, canvas: Canvas, swaps_of: Any) -> tuple[list[Step], list[Step]]:
+    """(new steps, original steps) of the network on a canvas, some operations swapped."""
+    shape = (*canvas, network.inputs[0].shape[-1])
+    steps = flatten(network, shape)
+    swaps: Swaps = swaps_of(steps)
+    swaps |= told_apart(steps, swaps)
+    return flatten(network, shape, lambda name, operation: swaps.get(name, operation)), steps
+
+
+def _model(steps: list[Step], layers: Sequence[str]) -> Any:
+    by_name = {step.name: step for step in steps}
+    for layer in layers:
+        if layer not in by_name:
+            raise ModelError(f"the network has no layer {layer!r}")
+    found = [by_name[layer] for layer in layers]
+    outputs = [layout.to_last(step.output) if step.channels_first else step.output for step in found]
+    return keras.Model(steps[0].output, outputs)
+
+
+# -- what lies between two layers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a layer to a later one, as a linear map where it can be one.
+
+    `model` gives the outputs of both, with activations left open and maxima taken as means, so that the
+    later one is an affine function of the earlier; it is None where `obstacle` names a layer between them
+    that weights alone do not describe (attention, normalisation by the picture itself, products).
+    `opened` says whether there was an activation to open: without one the map is exact.
+    """
+
+    model: Any
+    obstacle: str = ""
+    opened: bool = False
+
+
+_LINEAR = (
+    "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "Dense", "EinsumDense", "Rescaling",
+    "BatchNormalization", "Add", "Subtract", "Average", "Concatenate", "Dropout", "SpatialDropout2D",
+    "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity",
+    "AveragePooling2D", "GlobalAveragePooling2D", "ZeroPadding2D", "Cropping2D", "UpSampling2D", "Flatten",
+    "Reshape", "Permute", "Mean", "Pad", "Transpose", "GetItem", "Cast", "Squeeze", "ExpandDims", "Stack",
+    "InputLayer", "Resizing",
+)  # fmt: skip
+_ACTIVATIONS = (
+    "ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU", "Elu", "Selu", "Silu", "Gelu", "Swish",
+    "HardSwish", "HardSilu", "Softplus", "Mish", "Celu",
+)  # fmt: skip
+_BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "log_softmax", "tanh", "hard_tanh")
+_MAXIMA = ("MaxPooling2D", "GlobalMaxPooling2D")
+
+
+def way(network: Any, earlier: str, later: str, canvas: Canvas | None = None) -> Way:
+    """The way from one layer to a later one. Raises ModelError when either is not there."""
+    canvas = canvas or input_canvas(network)
+    shape = (*canvas, network.inputs[0].shape[-1])
+    between = _between(flatten(network, shape), earlier, later)
+    if not between:
+        return Way(None, "nothing: they are not connected")
+    swaps: Swaps = {}
+    for step in between:
+        swap = _opened(step)
+        if swap is None:
+            return Way(None, f"{step.name} ({type(step.operation).__name__})")
+        swaps |= swap
+    steps, _ = _rebuilt(network, canvas, lambda steps: dict(swaps))
+    return Way(_model(steps, [earlier, later]), opened=bool(swaps))
+
+
+def _between(steps: list[Step], earlier: str, later: str) -> list[Step]:
+    """The steps on any way from `earlier` (left out) to `later` (included), in order."""
+    reached = {earlier}
+    for step in steps:
+        if reached & set(step.inputs):
+            reached.add(step.name)
+    needed = {later} if later in reached else set()
+    for step in reversed(steps):
+        if step.name in needed and step.name != earlier:
+            needed |= reached & set(step.inputs)
+    return [step for step in steps if step.name in needed and step.name != earlier]
+
+
+def _opened(step: Step) -> Swaps | None:
+    """What to call in a step's place so that it is linear: nothing if it is; None if it can't be."""
+    operation, kind = step.operation, type(step.operation).__name__
+    activation = getattr(operation, "activation", None)
+    name = getattr(activation, "__name__", "")
+    if kind in _ACTIVATIONS or (kind == "Activation" and name not in _BOUNDED):
+        return {step.name: hand_on}
+    if kind in _MAXIMA:
+        return {step.name: _averaging(operation)}
+    if kind in ("Multiply", "TrueDivide", "Divide") and len(step.inputs) == 1:
+        return {}  # by a constant
+    if kind not in _LINEAR or name in _BOUNDED:
+        return None
+    return {} if activation is None or name == "linear" else {step.name: without_activation(operation)}
+
+
+def _averaging(operation: Any) -> Any:
+    config = {key: value for key, value in operation.get_config().items() if key != "name"}
+    kind = {"MaxPooling2D": "AveragePooling2D", "GlobalMaxPooling2D": "GlobalAveragePooling2D"}
+    return getattr(keras.layers, kind[type(operation).__name__])(**config)
