@@ -1,0 +1,106 @@
+"""One pass of pictures through a network, all chosen layers at once: a tally of each layer comes of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from generator.evidence.tally import Counter, Tally
+from generator.models.anatomy import special_tokens
+from generator.models.taps import Canvas, input_canvas, tapped
+
+Array = NDArray[Any]
+
+BATCH = 16
+"""Pictures that go through the network together. One number for all: sums at other batch sizes round
+otherwise, and a survey is to be the same however it is cut into blocks."""
+
+Picture = tuple[str, Array]
+"""A picture's digest, and its pixels (height, width, colours) uint8 in the network's input size."""
+
+
+class Surveyor:
+    """Shows pictures to a network and reads off some of its layers.
+
+    `network` takes (n, height, width, colours) as `preprocess` maps pixels in [0, 1] to it.
+    """
+
+    def __init__(self, network: Any, preprocess: Callable[[Any], Any], layers: Sequence[str]) -> None:
+        self.layers = tuple(layers)
+        self.canvas: Canvas = input_canvas(network)
+        self._colours = int(network.inputs[0].shape[-1])
+        self._model = tapped(network, layers, self.canvas)
+        self._preprocess = preprocess
+        self._look = tf.function(self._forward, autograph=False)
+
+    def _forward(self, pixels: tf.Tensor) -> list[tf.Tensor]:
+        outputs = self._model(self._preprocess(tf.cast(pixels, tf.float32) / 255), training=False)
+        return [tf.cast(positions(output), tf.float32) for output in _listed(outputs)]
+
+    def look(self, pixels: Array) -> list[Array]:
+        """What each layer does on up to BATCH pictures (n, height, width, colours) uint8.
+
+        Of each layer (n, positions, channels) float32.
+        """
+        count = len(pixels)
+        padded = np.zeros((BATCH, *self.canvas, self._colours), np.uint8)
+        padded[:count] = pixels
+        return [output.numpy()[:count] for output in self._look(tf.constant(padded))]
+
+    def grids(self) -> dict[str, tuple[int, int]]:
+        """Rows and columns of each layer's positions; those that make no plane are one row."""
+        return {
+            layer: grid(tuple(output.shape))
+            for layer, output in zip(self.layers, self._model.outputs, strict=True)
+        }
+
+    def survey(
+        self, pictures: Iterable[Picture], stopping: Callable[[], bool] = lambda: False
+    ) -> dict[str, Tally]:
+        """The tally of each layer on the pictures; nothing when there are none, or when it was stopped."""
+        counters: dict[str, Counter] = {}
+        for batch in _batches(pictures):
+            if stopping():
+                return {}
+            outputs = self.look(np.stack([pixels for _, pixels in batch]))
+            for layer, output in zip(self.layers, outputs, strict=True):
+                counter = counters.setdefault(layer, Counter(output.shape[-1], self.grids()[layer]))
+                for (digest, _), activations in zip(batch, output, strict=True):
+                    counter.add(digest, activations)
+        return {layer: counter.tally() for layer, counter in counters.items()}
+
+
+def _listed(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    waiting = iter(pictures)
+    while batch := list(itertools.islice(waiting, BATCH)):
+        yield batch
+
+
+def positions(output: tf.Tensor) -> tf.Tensor:
+    """A layer's output as (n, positions, channels); a transformer's special tokens are no positions."""
+    if len(output.shape) == 2:
+        return output[:, None]
+    if len(output.shape) == 3:
+        return output[:, special_tokens(output.shape[1]) :]
+    return tf.reshape(output, (output.shape[0] or -1, np.prod(output.shape[1:-1]), output.shape[-1]))
+
+
+def grid(shape: tuple[int | None, ...]) -> tuple[int, int]:
+    """Rows and columns of the positions of an output of that shape, (n, height, width, channels) or less."""
+    if len(shape) == 4:
+        return int(shape[1] or 1), int(shape[2] or 1)
+    if len(shape) == 3:
+        count = int(shape[1] or 1)
+        count -= special_tokens(count)
+        side = int(np.sqrt(count))
+        return (side, side) if side * side == count else (1, count)
+    return 1, 1
