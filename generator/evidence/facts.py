@@ -1,0 +1,154 @@
+"""What is known of a channel beside its pictures, as frozen values: what pages and exports are made from.
+
+Anything that was not found out is None or empty: a page leaves such a section out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from generator.evidence.fields import WHOLE, Box
+from generator.evidence.histogram import Histogram
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture of the data set as pages show it: its digest, name, label and licence."""
+
+    digest: str
+    name: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A position of a photo: the value there, the part of the photo that the unit sees, and the channel over
+    the whole photo, `heat`, rows of numbers from 0 to 1 (of the channel's largest value), or none."""
+
+    photo: Photo
+    value: float
+    box: Box = WHOLE
+    heat: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A label and how far a channel prefers it; see `labels.Preference`."""
+
+    label: str
+    auc: float
+    mean: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A channel elsewhere in the gallery: its model, layer and number; with a correlation, -1 to 1, or the
+    strength of a connection in the units of the later layer."""
+
+    model: str
+    layer: str
+    channel: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A channel that excites (`strength` above 0) or inhibits another, and the kernel between them, rows of
+    numbers from -1 to 1, of the largest weight in size."""
+
+    layer: str
+    channel: int
+    strength: float
+    kernel: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The channels of one layer that a channel is built from, or that it feeds.
+
+    `obstacle` names what stands in the way of reading weights; the connections are then correlations and
+    have no kernels. `opened` says that activations lie between, which weights alone don't tell of.
+    """
+
+    layer: str
+    exciting: tuple[Connection, ...]
+    inhibiting: tuple[Connection, ...]
+    obstacle: str = ""
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class ClassEffect:
+    """An output that a channel raises (above 0) or lowers."""
+
+    number: int
+    name: str
+    effect: float
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The outputs that a channel raises and lowers most; `exact` for a linear head, else measured on photos."""
+
+    raised: tuple[ClassEffect, ...]
+    lowered: tuple[ClassEffect, ...]
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far to trust a picture.
+
+    `strength` is the share of the data set's photos, 0 to 1, whose activation the picture exceeds, and
+    `times` its activation over the strongest photo's; `kinship` 0 to 1 and beyond, see `trust.kinship`.
+    """
+
+    strength: float
+    times: float | None
+    kinship: float | None
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """All evidence on one channel.
+
+    `strongest` come first; `ordinary` are by quantile, 0 to 1; `intervals` by the number of the histogram's
+    bar. `density` is the share of positions where it is on, `pictures_on` that of photos. `trust` is by
+    recipe's name.
+    """
+
+    strongest: tuple[Example, ...] = ()
+    ordinary: Mapping[float, tuple[Example, ...]] = field(default_factory=dict)
+    lowest: tuple[Example, ...] = ()
+    intervals: Mapping[int, tuple[Example, ...]] = field(default_factory=dict)
+    histogram: Histogram | None = None
+    density: float = 0.0
+    pictures_on: float = 0.0
+    mean: float = 0.0
+    maximum: float = 0.0
+    flags: tuple[str, ...] = ()
+    trust: Mapping[str, Trust] = field(default_factory=dict)
+    labels: tuple[Preference, ...] = ()
+    classes: Classes | None = None
+    built_from: tuple[Circuit, ...] = ()
+    feeds: tuple[Circuit, ...] = ()
+    relatives: tuple[Neighbour, ...] = ()
+    twins: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """The evidence on a layer: its channels' facts by number, and the data set that they come from.
+
+    `seen` is how many photos were shown, `skipped` how many could not be, `places` (x, y), 0 to 1, where
+    each channel stands on the map of the layer.
+    """
+
+    dataset: str
+    licence: str
+    seen: int
+    skipped: int
+    channels: Mapping[int, ChannelFacts]
+    places: Mapping[int, tuple[float, float]] = field(default_factory=dict)
