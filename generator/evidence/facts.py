@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from generator.evidence.fields import WHOLE, Box
 from generator.evidence.histogram import Histogram
+from generator.evidence.labels import Preference
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,6 @@ class Example:
     value: float
     box: Box = WHOLE
     heat: tuple[tuple[float, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Preference:
-    """A label and how far a channel prefers it; see `labels.Preference`."""
-
-    label: str
-    auc: float
-    mean: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +81,7 @@ class ClassEffect:
 
 @dataclass(frozen=True)
 class Classes:
-    """The outputs that a channel raises and lowers most; `exact` for a linear head, else measured on photos."""
+    """The outputs that a channel raises and lowers most; `exact` for a linear head, else from photos."""
 
     raised: tuple[ClassEffect, ...]
     lowered: tuple[ClassEffect, ...]
