@@ -6,7 +6,7 @@ expanded weights these are: what several linear layers in a row make of one anot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +37,21 @@ class Wire:
     weights: Array
 
 
-def kernels(way: Way, channels: Sequence[int]) -> Array:
+def kernels(
+    way: Way, channels: Sequence[int], stopping: Callable[[], bool] = lambda: False
+) -> Array | None:
     """The expanded weights into channels of a way's later layer: (channels, rows, columns, earlier channels).
 
     By the gradient, which of a linear map is the map itself; around the unit at the centre. Layers without
-    positions have kernels of one. Raises ValueError for a way that is no linear map.
+    positions have kernels of one. None when it was stopped. Raises ValueError for a way that is no linear map.
     """
     if way.model is None:
         raise ValueError(f"weights alone do not describe {way.obstacle}")
-    found = [_gradients(way.model, channels[i : i + TOGETHER]) for i in range(0, len(channels), TOGETHER)]
+    found = []
+    for start in range(0, len(channels), TOGETHER):
+        if stopping():
+            return None
+        found.append(_gradients(way.model, channels[start : start + TOGETHER]))
     whole = np.concatenate(found)
     whole[np.abs(whole) < NOTHING * np.abs(whole).max(initial=0)] = 0
     return _trimmed(whole)

@@ -33,7 +33,7 @@ class Surveyor:
     def __init__(self, network: Any, preprocess: Callable[[Any], Any], layers: Sequence[str]) -> None:
         self.layers = tuple(layers)
         self.canvas: Canvas = input_canvas(network)
-        self._colours = int(network.inputs[0].shape[-1])
+        self.colours = int(network.inputs[0].shape[-1])
         self._model = tapped(network, layers, self.canvas)
         self._preprocess = preprocess
         self._look = tf.function(self._forward, autograph=False)
@@ -48,7 +48,7 @@ class Surveyor:
         Of each layer (n, positions, channels) float32.
         """
         count = len(pixels)
-        padded = np.zeros((BATCH, *self.canvas, self._colours), np.uint8)
+        padded = np.zeros((BATCH, *self.canvas, self.colours), np.uint8)
         padded[:count] = pixels
         return [output.numpy()[:count] for output in self._look(tf.constant(padded))]
 

@@ -1,0 +1,144 @@
+"""What is done of tasks of evidence where TensorFlow is."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.datasets import decoding
+from generator.datasets.decoding import PictureError
+from generator.datasets.sources import Item, Source, open_source
+from generator.engines.opened import kept, network
+from generator.engines.surveys import CircuitTask, LookTask, SurveyTask
+from generator.engines.tasks import Bench, Output, Result
+
+Array = NDArray[Any]
+
+
+def survey(task: SurveyTask, bench: Bench) -> Result:
+    """The tallies of a block. Told to stop, it gives none."""
+    started = time.perf_counter()
+    surveyor = _surveyor(task, tuple(name for name, _ in task.layers))
+    skipped: dict[str, str] = {}
+    pictures = _pictures(task.items, _source(task.dataset), task, surveyor, skipped)
+    tallies = surveyor.survey(pictures, bench.stopping)
+    seconds = time.perf_counter() - started
+    if bench.stopping() and not tallies:
+        return Result(task, (), seconds)
+    record = {"kind": "tally", "seen": len(task.items) - len(skipped), "skipped": skipped}
+    outputs = []
+    for name, key in task.layers:
+        files = {"npz": tallies[name].to_bytes()} if name in tallies else {}
+        outputs.append(Output(key, {**record, "layer": name}, files))
+    return Result(task, tuple(outputs), seconds)
+
+
+def _surveyor(task: Any, layers: tuple[str, ...]) -> Any:
+    from generator.evidence.survey import Surveyor
+
+    model = network(task.model, task.config, task.fingerprint)
+    # The source may be any: it is the network and the layers that are compiled.
+    return kept(
+        ("surveyor", task.fingerprint, layers), lambda: Surveyor(model.network, model.preprocessing, layers)
+    )
+
+
+def _source(path: Path) -> Source:
+    return kept(("source", path), lambda: open_source(path))
+
+
+def _pictures(
+    items: Sequence[Item], source: Source, task: Any, surveyor: Any, skipped: dict[str, str]
+) -> Iterator[tuple[str, Array]]:
+    """The pictures that can be read and are those of the plan; of the others, why, in `skipped`."""
+    for item in items:
+        try:
+            yield item.digest, _pixels(item, source, task, surveyor)
+        except PictureError as error:
+            skipped[item.name] = error.message
+        except OSError as error:
+            skipped[item.name] = error.strerror or str(error)
+
+
+def _pixels(item: Item, source: Source, task: Any, surveyor: Any) -> Array:
+    if source.digest(item.name) != item.digest:
+        raise PictureError("it changed since the run began")
+    image = source.image(item.name)
+    return decoding.array(decoding.fitted(image, surveyor.canvas, task.fit), surveyor.colours)
+
+
+# -- second looks ----------------------------------------------------------------------------------
+
+
+def look(task: LookTask, bench: Bench) -> Result:
+    """Heat maps of a layer's examples and the kinship of its optimised pictures."""
+    from generator.evidence.looks import Example
+    from generator.evidence.looks import look as look_again
+
+    started = time.perf_counter()
+    surveyor = _surveyor(task, task.way)
+    source = _source(task.dataset)
+    items = {place.item.digest: place.item for place in task.places}
+    examples = [Example(place.channel, place.item.digest, place.box) for place in task.places]
+
+    def load(digest: str) -> Array:
+        return _pixels(items[digest], source, task, surveyor)
+
+    def show(key: str) -> list[Array]:
+        path, _ = task.optimised[key]
+        image = decoding.decoded(path.read_bytes())
+        pixels = decoding.array(decoding.fitted(image, surveyor.canvas, "squash"), surveyor.colours)
+        return [output[0] for output in surveyor.look(pixels[None])]
+
+    channels = {key: channel for key, (_, channel) in task.optimised.items()}
+    found = look_again(surveyor, examples, load, channels, show, bench.stopping)
+    seconds = time.perf_counter() - started
+    if found is None:
+        return Result(task, (), seconds)
+    heats = [seen.heat for seen in found.looks]
+    stored = {
+        "heats": np.stack(heats) if heats else np.zeros((0, 1, 1), np.float32),
+        "channels": np.array([example.channel for example in examples], np.int32),
+        "pictures": np.array([example.digest for example in examples], "S64"),
+    }
+    record = {"kind": "look", "layer": task.way[-1], "kinships": dict(found.kinships)}
+    return Result(task, (Output(task.key, record, {"npz": _npz(stored)}),), seconds)
+
+
+# -- circuits --------------------------------------------------------------------------------------
+
+
+def circuit(task: CircuitTask, bench: Bench) -> Result:
+    """The weights between two layers, or what stands in the way of reading them."""
+    from generator.evidence.circuits import kernels
+    from generator.models.taps import way
+
+    started = time.perf_counter()
+    model = network(task.model, task.config, task.fingerprint)
+    found = way(model.network, task.earlier, task.later)
+    record = {
+        "kind": "circuit",
+        "earlier": task.earlier,
+        "later": task.later,
+        "obstacle": found.obstacle,
+        "opened": found.opened,
+    }
+    files = {}
+    if found.model is not None:
+        weights = kernels(found, task.channels, bench.stopping)
+        if weights is None:
+            return Result(task, (), time.perf_counter() - started)
+        files["npz"] = _npz({"weights": weights.astype(np.float32), "channels": np.array(task.channels)})
+    return Result(task, (Output(task.key, record, files),), time.perf_counter() - started)
+
+
+def _npz(arrays: dict[str, Array]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()

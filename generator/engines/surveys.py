@@ -1,0 +1,139 @@
+"""The kinds of task that make evidence: a block of a survey, and a second look at what a survey found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from generator.config.schema import ModelConfig
+from generator.datasets.decoding import Fit
+from generator.datasets.sources import Item
+from generator.engines.tasks import Bench, Pace, Result
+from generator.evidence.fields import Box
+
+FORWARD = 224 * 224 / 3
+"""The effort of a picture on its way through a network once, beside a step of an ascent, which goes there
+and back: pixels over three."""
+
+
+@dataclass(frozen=True)
+class SurveyTask:
+    """A block of a data set to be shown to a network; of each of the layers a tally comes of it.
+
+    `fingerprint` is what planning knew of the network, the items' digests what it knew of the pictures: a
+    worker that finds others refuses the network, and skips the pictures. `layers` are (name, key).
+    """
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    dataset: Path
+    fit: Fit
+    items: tuple[Item, ...]
+    layers: tuple[tuple[str, str], ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of its tallies."""
+        return tuple(key for _, key in self.layers)
+
+    @property
+    def pace(self) -> Pace:
+        """By network; all layers come of one pass, so that each takes its share."""
+        return Pace(self.fingerprint, "survey", FORWARD * len(self.items) / len(self.layers))
+
+    def work(self, bench: Bench) -> Result:
+        """Survey the block."""
+        from generator.engines.surveying import survey  # TensorFlow is where the worker is
+
+        return survey(self, bench)
+
+    def smaller(self) -> SurveyTask:
+        """Batches are of one size, so that sums are alike: there is no smaller way."""
+        return replace(self)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look: a channel, a picture of the data set, and the part of it that the unit sees."""
+
+    channel: int
+    item: Item
+    box: Box
+
+
+@dataclass(frozen=True)
+class LookTask:
+    """A layer's examples, and its optimised pictures, to be looked at again.
+
+    `way` are the layers from the input up to this one, which comes last. `optimised` maps each optimised
+    picture's key to (path, sha256, channel).
+    """
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    dataset: Path
+    fit: Fit
+    way: tuple[str, ...]
+    places: tuple[Place, ...]
+    optimised: Mapping[str, tuple[Path, int]]
+    key: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of what is seen."""
+        return (self.key,)
+
+    @property
+    def pace(self) -> Pace:
+        """By network; effort by how many pictures go through it."""
+        pictures = len({place.item.digest for place in self.places}) + len(self.optimised)
+        return Pace(self.fingerprint, "look", FORWARD * pictures)
+
+    def work(self, bench: Bench) -> Result:
+        """Look."""
+        from generator.engines.surveying import look
+
+        return look(self, bench)
+
+    def smaller(self) -> LookTask:
+        """Batches are of one size: there is no smaller way."""
+        return replace(self)
+
+
+@dataclass(frozen=True)
+class CircuitTask:
+    """The weights from one layer's channels into another's; `channels` are the later layer's."""
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    earlier: str
+    later: str
+    channels: tuple[int, ...]
+    key: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of the weights."""
+        return (self.key,)
+
+    @property
+    def pace(self) -> Pace:
+        """By network; effort by the passes there and back, one a channel."""
+        return Pace(self.fingerprint, "circuits", 3 * FORWARD * len(self.channels))
+
+    def work(self, bench: Bench) -> Result:
+        """Compute the weights."""
+        from generator.engines.surveying import circuit
+
+        return circuit(self, bench)
+
+    def smaller(self) -> CircuitTask:
+        """There is no smaller way."""
+        return replace(self)
+
+
