@@ -43,7 +43,7 @@ def kernels(
     """The expanded weights into channels of a way's later layer: (channels, rows, columns, earlier channels).
 
     By the gradient, which of a linear map is the map itself; around the unit at the centre. Layers without
-    positions have kernels of one. None when it was stopped. Raises ValueError for a way that is no linear map.
+    positions have kernels of one. None when it was stopped; ValueError for a way that is no linear map.
     """
     if way.model is None:
         raise ValueError(f"weights alone do not describe {way.obstacle}")

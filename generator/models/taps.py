@@ -12,8 +12,8 @@ from generator.errors import ModelError
 from generator.models import layout
 from generator.models.folding import Swaps, hand_on
 from generator.models.graph import Step, flatten
+from generator.models.precision import remade
 from generator.models.surgery import _told_apart as told_apart
-from generator.models.surgery import _without_activation as without_activation
 
 Canvas = tuple[int, int]
 
@@ -133,7 +133,10 @@ def _opened(step: Step) -> Swaps | None:
         return {}  # by a constant
     if kind not in _LINEAR or name in _BOUNDED:
         return None
-    return {} if activation is None or name == "linear" else {step.name: without_activation(operation)}
+    if activation is None or name == "linear":
+        return {}
+    layer = remade(operation, activation="linear")
+    return None if layer is None else {step.name: layer}
 
 
 def _averaging(operation: Any) -> Any:
