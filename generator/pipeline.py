@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.problems import Problem
 from generator.config.reading import ConfigFile, read_config
-from generator.engines.tasks import Engine, Result
+from generator.engines.tasks import Engine, Result, Task
 from generator.errors import CacheError, ModelError
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
 from generator.plan import Job, Plan, layer_problems, make_plan
 from generator.schedule import tasks_of
+from generator.surveys import Survey
 from generator.timings import Timings
 
 # -- from a file to a plan -------------------------------------------------------------------------
@@ -118,21 +119,67 @@ def run(
     after the step that it is in. Raises CacheError when another run holds the cache or the disk is full,
     and WorkerError when no worker can be started.
     """
-    cache = Cache(plan.config.cache)
-    outcome = Outcome(left=len(jobs))
     titles = {job.key: job.title for job in jobs}
+    limits = Limits(time_limit, stop_at_failure)
+    return _work_off(
+        lambda timings: tasks_of(plan, jobs, timings),
+        titles,
+        Cache(plan.config.cache),
+        engine,
+        progress,
+        limits,
+    )
+
+
+def survey(
+    surveys: Sequence[Survey],
+    cache: Cache,
+    engine: Engine,
+    progress: Progress,
+    *,
+    time_limit: float | None = None,
+) -> Outcome:
+    """Make the tallies of surveys that the cache lacks; otherwise as `run`."""
+    there = cache.snapshot().entries
+    tasks = [task for one in surveys for task in one.tasks(there)]
+    titles = {
+        key: f"{task.model}/{layer} (survey of {task.dataset.name})"
+        for task in tasks
+        for layer, key in task.layers
+    }
+    return _work_off(lambda _: iter(tasks), titles, cache, engine, progress, Limits(time_limit))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run ends before its work does: after so many seconds, or at the first failure."""
+
+    seconds: float | None = None
+    stop_at_failure: bool = False
+
+
+def _work_off(
+    tasks: Callable[[Timings], Iterable[Task]],
+    titles: Mapping[str, str],
+    cache: Cache,
+    engine: Engine,
+    progress: Progress,
+    limits: Limits,
+) -> Outcome:
+    """Have the engine work off tasks, whose jobs' titles are given by key, and store what comes."""
+    outcome = Outcome(left=len(titles))
     started = time.monotonic()
     with (
         only_run(cache),
         _measuring(cache) as timings,
-        _limited(time_limit, engine),
-        closing(engine.run(tasks_of(plan, jobs, timings))) as results,
+        _limited(limits.seconds, engine),
+        closing(engine.run(tasks(timings))) as results,
     ):
         for result in results:
             _store(result, titles, cache, outcome)
             progress.advance(len(result.outputs))
             timings.add(result, engine.jobs)
-            if stop_at_failure and outcome.failures:
+            if limits.stop_at_failure and outcome.failures:
                 engine.stop()
     outcome.seconds = time.monotonic() - started
     return outcome

@@ -23,7 +23,7 @@ LEVELS = [
     {"engines"},
     {"plan"},
     {"timings"},
-    {"schedule", "selection"},
+    {"schedule", "selection", "surveys"},
     {"pipeline", "gallery"},
     {"console", "api"},
     {"cli"},

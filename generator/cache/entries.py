@@ -89,6 +89,14 @@ class Cache:
         """
         return read_record(key, self.store.get(entry_name(key, RECORD)))
 
+    def read(self, key: str, kind: str) -> bytes | None:
+        """A file of an entry; None when there is no such file, or it is not the one that was stored."""
+        entry = self.entry(key)
+        data = self.store.get(entry_name(key, kind)) if entry and kind in entry.files else None
+        if entry is None or data is None:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == entry.files[kind].sha256 else None
+
     def __contains__(self, key: str) -> bool:
         return self._is_whole(key, lambda kind: self.store.state(entry_name(key, kind)))
 

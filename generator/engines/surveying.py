@@ -17,6 +17,7 @@ from generator.datasets.sources import Item, Source, open_source
 from generator.engines.opened import kept, network
 from generator.engines.surveys import CircuitTask, LookTask, SurveyTask
 from generator.engines.tasks import Bench, Output, Result
+from generator.errors import UserError
 
 Array = NDArray[Any]
 
@@ -62,14 +63,21 @@ def _pictures(
             yield item.digest, _pixels(item, source, task, surveyor)
         except PictureError as error:
             skipped[item.name] = error.message
-        except OSError as error:
-            skipped[item.name] = error.strerror or str(error)
 
 
 def _pixels(item: Item, source: Source, task: Any, surveyor: Any) -> Array:
-    if source.digest(item.name) != item.digest:
-        raise PictureError("it changed since the run began")
-    image = source.image(item.name)
+    """A picture as the network takes it.
+
+    Raises PictureError when it can't be read as one, and UserError when it is not the one that was planned:
+    what stands under a key is of just the pictures that the key names.
+    """
+    try:
+        same = source.digest(item.name) == item.digest
+        image = source.image(item.name) if same else None
+    except (OSError, KeyError) as error:
+        raise UserError(f"{item.name}: can't be read any more ({error}); run again") from None
+    if image is None:
+        raise UserError(f"{item.name}: changed since the run began; run again")
     return decoding.array(decoding.fitted(image, surveyor.canvas, task.fit), surveyor.colours)
 
 
@@ -140,5 +148,5 @@ def circuit(task: CircuitTask, bench: Bench) -> Result:
 
 def _npz(arrays: dict[str, Array]) -> bytes:
     stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()

@@ -134,5 +134,3 @@ class CircuitTask:
     def smaller(self) -> CircuitTask:
         """There is no smaller way."""
         return replace(self)
-
-

@@ -37,9 +37,7 @@ class Wire:
     weights: Array
 
 
-def kernels(
-    way: Way, channels: Sequence[int], stopping: Callable[[], bool] = lambda: False
-) -> Array | None:
+def kernels(way: Way, channels: Sequence[int], stopping: Callable[[], bool] = lambda: False) -> Array | None:
     """The expanded weights into channels of a way's later layer: (channels, rows, columns, earlier channels).
 
     By the gradient, which of a linear map is the map itself; around the unit at the centre. Layers without

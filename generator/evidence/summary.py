@@ -99,6 +99,11 @@ class Merger:
         self._highest: _Ranking = _Ranking(KEPT, -1)
         self._lowest: _Ranking = _Ranking(KEPT_LOW, 1)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added yet."""
+        return self._first is None
+
     def add(self, tally: Tally) -> None:
         """Take a block in. Raises ValueError when it is of another layer's shape."""
         if self._first is None:

@@ -1,0 +1,99 @@
+"""Data sets and networks -> surveys: which blocks of pictures are to be shown to which, under which keys.
+
+A tally's key is made of the network, the layer, and the block's pictures by content: a larger data set adds
+blocks, another layer only its own tallies, and a picture's new name or label nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from generator.cache.entries import Cache
+from generator.config.schema import ModelConfig
+from generator.datasets.blocks import blocks
+from generator.datasets.decoding import Fit
+from generator.datasets.sources import DataSet, Item
+from generator.engines.surveys import SurveyTask
+from generator.evidence.summary import Merger, Summary
+from generator.evidence.tally import Tally
+
+TALLY_VERSION = 1
+"""Raised whenever the same pictures and network give another tally."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A data set to be shown to a network, some of whose layers are read off.
+
+    `fingerprint` is the network's, `fit` how pictures are brought to its input's size.
+    """
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    dataset: DataSet
+    fit: Fit
+    layers: tuple[str, ...]
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[Item, ...], ...]:
+        """The data set's pictures, as they are shown together."""
+        return tuple(blocks(self.dataset.items))
+
+    def key(self, layer: str, block: Sequence[Item]) -> str:
+        """The key of a layer's tally of a block."""
+        identity = {
+            "kind": "tally",
+            "version": TALLY_VERSION,
+            "weights": self.fingerprint,
+            "layer": layer,
+            "fit": self.fit,
+            "pictures": [item.digest for item in block],
+        }
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def keys(self, layer: str) -> tuple[str, ...]:
+        """The keys of all tallies of a layer."""
+        return tuple(self.key(layer, block) for block in self.blocks)
+
+    def tasks(self, there: Collection[str]) -> Iterator[SurveyTask]:
+        """What is to be done where `there` are the keys of the tallies that are made already.
+
+        A block is shown once for all layers that lack its tally.
+        """
+        for block in self.blocks:
+            named = ((layer, self.key(layer, block)) for layer in self.layers)
+            due = tuple((layer, key) for layer, key in named if key not in there)
+            if due:
+                yield SurveyTask(
+                    model=self.model,
+                    config=self.config,
+                    fingerprint=self.fingerprint,
+                    dataset=self.dataset.path,
+                    fit=self.fit,
+                    items=block,
+                    layers=due,
+                )
+
+    def summary(self, layer: str, cache: Cache) -> Summary | None:
+        """The sum of a layer's tallies that the cache holds, read one by one; None if it has none."""
+        merger = Merger()
+        for key in self.keys(layer):
+            tally = read_tally(key, cache)
+            if tally is not None:
+                merger.add(tally)
+        return None if merger.empty else merger.summary()
+
+
+def read_tally(key: str, cache: Cache) -> Tally | None:
+    """A tally from the cache; None when it is not there or of no picture that could be read."""
+    data = cache.read(key, "npz")
+    try:
+        return None if data is None else Tally.from_bytes(data)
+    except (ValueError, KeyError, OSError, EOFError):
+        return None
