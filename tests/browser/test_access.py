@@ -13,8 +13,8 @@ from tests.browser.conftest import NET, STEM
 Open = Callable[..., Page]
 
 
-def test_arrows_stay_in_a_text_that_has_the_focus(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/3.html")
+def test_arrows_stay_in_a_text_that_has_the_focus(opened: Open, site: Path) -> None:
+    page = opened(f"{site.as_uri()}/{STEM}/3.html")
     page.get_by_text("How it was made").first.click()
     page.locator("pre").first.focus()
     for key in ("ArrowRight", "ArrowLeft", "Home", "End"):
@@ -24,17 +24,17 @@ def test_arrows_stay_in_a_text_that_has_the_focus(opened: Open, address: str) ->
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Shift+End")
     page.wait_for_timeout(100)
-    expect(page).to_have_url(f"{address}/{STEM}/3.html")
+    expect(page).to_have_url(f"{site.as_uri()}/{STEM}/3.html")
     page.keyboard.press("ArrowRight")
-    expect(page).to_have_url(f"{address}/{STEM}/4.html")
-    page.goto(f"{address}/{NET}/mixed/index.html")
+    expect(page).to_have_url(f"{site.as_uri()}/{STEM}/4.html")
+    page.goto(f"{site.as_uri()}/{NET}/mixed/index.html")
     page.get_by_label("Size").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Size")).to_have_value("104")
 
 
-def test_shortcuts_can_be_switched_off_and_stay_so(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/3.html")
+def test_shortcuts_can_be_switched_off_and_stay_so(opened: Open, site: Path) -> None:
+    page = opened(f"{site.as_uri()}/{STEM}/3.html")
     page.keyboard.press("?")
     page.get_by_label("Use these shortcuts").uncheck()
     page.keyboard.press("Escape")
@@ -44,7 +44,7 @@ def test_shortcuts_can_be_switched_off_and_stay_so(opened: Open, address: str) -
         page.wait_for_timeout(100)
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.locator("[aria-pressed=true]")).to_have_count(0)
-        expect(page).to_have_url(f"{address}/{STEM}/3.html")
+        expect(page).to_have_url(f"{site.as_uri()}/{STEM}/3.html")
         page.reload()
     expect(page.locator("[aria-keyshortcuts]")).to_have_count(0)
     page.get_by_role("button", name="Keyboard shortcuts").click()
@@ -55,23 +55,23 @@ def test_shortcuts_can_be_switched_off_and_stay_so(opened: Open, address: str) -
     expect(page.locator(".shot.current h2")).to_have_text("negative")
 
 
-def test_skipping_to_the_content_keeps_the_recipe(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/3.html#negative")
+def test_skipping_to_the_content_keeps_the_recipe(opened: Open, site: Path) -> None:
+    page = opened(f"{site.as_uri()}/{STEM}/3.html#negative")
     page.get_by_role("link", name="Skip to content").press("Enter")
     expect(page.locator("main")).to_be_focused()
-    expect(page).to_have_url(f"{address}/{STEM}/3.html#negative")
+    expect(page).to_have_url(f"{site.as_uri()}/{STEM}/3.html#negative")
     expect(page.locator(".shot.current h2")).to_have_text("negative")
 
 
-def test_a_picture_zooms_by_keys(opened: Open, address: str) -> None:
-    page = opened(f"{address}/{STEM}/3.html")
+def test_a_picture_zooms_by_keys(opened: Open, site: Path) -> None:
+    page = opened(f"{site.as_uri()}/{STEM}/3.html")
     page.get_by_role("button", name="Zoom").first.press("Enter")
     picture = page.get_by_role("dialog", name="Zoomed picture").locator("img")
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
     expect(picture).to_have_css("transform", "matrix(2, 0, 0, 2, 0, 0)")
     assert picture.evaluate("one => one.style.transformOrigin") == "65% 50%"
-    expect(page).to_have_url(f"{address}/{STEM}/3.html")
+    expect(page).to_have_url(f"{site.as_uri()}/{STEM}/3.html")
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Zoom").first).to_be_focused()
 
@@ -139,10 +139,10 @@ STORAGE = {
 
 
 @pytest.mark.parametrize("state", STORAGE)
-def test_pages_work_whatever_the_browser_remembers(opened: Open, address: str, state: str) -> None:
-    page = opened(f"{address}/about.html")
+def test_pages_work_whatever_the_browser_remembers(opened: Open, site: Path, state: str) -> None:
+    page = opened(f"{site.as_uri()}/about.html")
     page.context.add_init_script(STORAGE[state])
-    page.goto(f"{address}/{STEM}/index.html")
+    page.goto(f"{site.as_uri()}/{STEM}/index.html")
     box = page.locator("[data-grid] .crop").first.bounding_box()
     assert box and 48 <= box["width"] <= 210
     page.get_by_label("Sort").select_option("activation")
