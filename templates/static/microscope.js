@@ -211,7 +211,7 @@
     return [...found.values()].slice(0, 50);
   }
 
-  const HINT = "A layer’s name, a channel’s number, or both: “17”, “stem 17”.";
+  const HINT = "A layer’s name, a channel’s number such as “17”, or both.";
   async function search() {
     const input = make("input", {
       type: "search", placeholder: "Layer, channel number, note, class …", ariaLabel: "Search", role: "combobox",
