@@ -10,7 +10,7 @@ from typing import Any
 
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
-from generator.config.schema import Config, ModelConfig, RecipeConfig, is_file_name
+from generator.config.schema import Config, ModelConfig, RecipeConfig, is_place
 
 # -- absolute --------------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class _Where:
 
 def _model(model: ModelConfig, place: Location, where: _Where) -> ModelConfig:
     changes: dict[str, Any] = {}
-    if is_file_name(model.source):
+    if is_place(model.source):
         changes["source"] = str(where.of(model.source, (*place, "source")) or "")
     if model.weights not in ("imagenet", "none"):
         changes["weights"] = str(where.of(model.weights, (*place, "weights")) or "none")

@@ -121,7 +121,7 @@ def _as_list(value: object) -> object:
 
 
 ChannelsField = Annotated[Channels, BeforeValidator(Channels.parse)]
-RecipeNames = Annotated[list[str], BeforeValidator(_as_list)]
+Names = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class LayerConfig(Settings):
@@ -131,7 +131,7 @@ class LayerConfig(Settings):
     """Layer name, glob (`block5*_add`), `conv` or `all`."""
     channels: ChannelsField | None = None
     """Which channels; default: the model's `channels`."""
-    recipes: RecipeNames | None = None
+    recipes: Names | None = None
     """Names of recipes; default: the model's `recipes`."""
 
 
@@ -147,6 +147,9 @@ class ModelConfig(Settings):
     weights: str = "imagenet"
     """`imagenet`, `none` (random, seeded) or a weights file. Saved models and factories keep the weights
     that they have unless a file is named."""
+    imports: Names = Field(default=[])
+    """Modules to import before a saved model is opened: those that define its layers and functions of your
+    own, found beside this file or installed. Their code is run; name only what you trust."""
     input_size: Annotated[int | None, Field(ge=16, le=2048)] = None
     """Side of the square input, for built-in networks and those of keras.applications; default: their own."""
     preprocessing: PreprocessingField = "auto"
@@ -159,7 +162,7 @@ class ModelConfig(Settings):
     channels: ChannelsField = Channels()
     """Which channels of each layer, unless the layer says otherwise: `all`, `7`, `0-15`, `[0-15, 40]`, or
     `first 32`, as many as there are."""
-    recipes: RecipeNames = Field(default=["channel"])
+    recipes: Names = Field(default=["channel"])
     """Which recipes, unless the layer says otherwise."""
 
 
@@ -222,6 +225,11 @@ class Config(Settings):
     def recipe_names(self) -> list[str]:
         """Names that models and layers may use."""
         return list(dict.fromkeys([*BUILT_IN, *self.recipes]))
+
+
+def is_place(source: str) -> bool:
+    """Whether a model's source names something on disk, be it a saved model or not."""
+    return is_file_name(source) or "/" in source or "\\" in source
 
 
 def is_file_name(source: str) -> bool:

@@ -49,7 +49,7 @@ def spec_digest(name: str, config: ModelConfig) -> str | None:
     the config imports.
     """
     source = config.source or name
-    if (":" in source and not is_file_name(source)) or getattr(config, "imports", None):
+    if (":" in source and not is_file_name(source)) or config.imports:
         return None
     files = [Path(source)] if is_file_name(source) else []
     if source in efficientnet_lite.VARIANTS and config.weights == "imagenet":

@@ -6,7 +6,6 @@ TensorFlow is imported only when a network is really opened.
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 import os
 import re
@@ -16,16 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.config.schema import ModelConfig, is_file_name
+from generator.config.schema import ModelConfig, is_place
 from generator.config.schema import Preprocessing as PreprocessingConfig
-from generator.errors import ModelError, cause, typed_cause
-from generator.models import efficientnet_lite, input_range, layout, preprocessing
+from generator.errors import ModelError, cause
+from generator.models import efficientnet_lite, files, layout, own, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
-from generator.models.graph import check_graph, flatten
+from generator.models.graph import flatten
 from generator.models.identity import fingerprint
+from generator.models.own import Opened, seed
 from generator.models.preprocessing import Assumed, Preprocessing
-from generator.models.scopes import give_safe_names, shown_name
-from generator.models.tracing import with_graph
+from generator.models.scopes import shown_name
+from generator.models.users_code import told
 from generator.quiet import import_tensorflow
 
 BUILT_IN = tuple(efficientnet_lite.VARIANTS)
@@ -40,13 +40,6 @@ class Model:
     anatomy: Anatomy
 
 
-@dataclass(frozen=True)
-class _Opened:
-    network: Any
-    preprocessing: Assumed
-    origin: str
-
-
 def open_model(name: str, config: ModelConfig) -> Model:
     """The network that `config` describes; `name` is the site's name, used when it has no source.
 
@@ -56,13 +49,19 @@ def open_model(name: str, config: ModelConfig) -> Model:
     import_tensorflow()
     source = config.source or name
     _start_names_afresh()
-    opened = _open(source, config)
+    try:
+        return _read(_open(source, config), source, config)
+    except SystemExit as error:  # from a layer of the user's, asked for its shape or its settings
+        raise ModelError(f"{source}: {told(error)}") from error
+
+
+def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
     colours = int(opened.network.inputs[0].shape[-1] or 0)
     taken = _preprocessing(config, opened.preprocessing, colours)
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
     anatomy = Anatomy(
         name=shown_name(layout.inside(opened.network)),
-        source=Path(source).name if is_file_name(source) else source,
+        source=Path(source).name if is_place(source) else source,
         weights=_weights_in_words(source, config.weights),
         origin=opened.origin,
         fingerprint=fingerprint(opened.network, steps, taken.mapping),
@@ -76,15 +75,10 @@ def open_model(name: str, config: ModelConfig) -> Model:
     return Model(opened.network, taken.mapping, anatomy)
 
 
-def _is_own(source: str) -> bool:
-    """Whether a source is a network of the user's own: a file or a factory."""
-    return is_file_name(source) or ":" in source
-
-
 def _weights_in_words(source: str, weights: str) -> str:
     if weights not in ("imagenet", "none"):
         return f"weights from {Path(weights).name}"
-    if _is_own(source):
+    if is_place(source) or ":" in source:
         return "its own weights"
     return "ImageNet weights" if weights == "imagenet" else "random weights"
 
@@ -100,16 +94,15 @@ def _start_names_afresh() -> None:
     keras.config.set_image_data_format("channels_last")
 
 
-def _open(source: str, config: ModelConfig) -> _Opened:
-    if source in BUILT_IN:
-        return _built_in(source, config)
-    if _is_own(source) and config.input_size is not None:
-        raise ModelError(f"{source}: has an input size of its own; input_size is for networks known by name")
-    if is_file_name(source):
-        return _saved(Path(source), config.weights)
-    if ":" in source:
-        return _factory(source, config.weights)
-    return _application(source, config)
+def _open(source: str, config: ModelConfig) -> Opened:
+    if is_place(source) or ":" in source:
+        if config.input_size is not None:
+            words = "has an input size of its own; input_size is for networks known by name"
+            raise ModelError(f"{source}: {words}")
+        return own.saved(Path(source), config) if is_place(source) else own.made(source, config)
+    if config.imports:
+        raise ModelError(f"{source}: needs no code of your own; imports is for saved networks and factories")
+    return _built_in(source, config) if source in BUILT_IN else _application(source, config)
 
 
 def model_names() -> tuple[str, ...]:
@@ -120,10 +113,10 @@ def model_names() -> tuple[str, ...]:
 # -- the built-ins ---------------------------------------------------------------------------------
 
 
-def _built_in(source: str, config: ModelConfig) -> _Opened:
+def _built_in(source: str, config: ModelConfig) -> Opened:
     mapping = Preprocessing((255 / 128,) * 3, (-127 / 128,) * 3)
     if config.weights == "none":
-        _seed()
+        seed()
         network, origin = efficientnet_lite.build(source, None, config.input_size), "random weights"
     else:
         imagenet = config.weights == "imagenet"
@@ -133,14 +126,7 @@ def _built_in(source: str, config: ModelConfig) -> _Opened:
             source
         ].package.replace("_", "-")
         origin = origin if imagenet else f"weights from {path.name}"
-    return _Opened(network, Assumed(mapping, "as it was trained"), origin)
-
-
-def _seed() -> None:
-    """Random weights are the same in every process, so that their pictures keep their keys."""
-    import keras
-
-    keras.utils.set_random_seed(0)
+    return Opened(network, Assumed(mapping, "as it was trained"), origin)
 
 
 # -- keras.applications ----------------------------------------------------------------------------
@@ -154,9 +140,11 @@ def _applications() -> dict[str, Any]:
     return {name: value for name, value in sorted(members) if inspect.isfunction(value)}
 
 
-def _application(source: str, config: ModelConfig) -> _Opened:
+def _application(source: str, config: ModelConfig) -> Opened:
     known = _applications()
     if source not in known:
+        if Path(source).exists() and (reason := files.refusal(Path(source))):
+            raise ModelError(reason)
         nearest = difflib.get_close_matches(source, [*BUILT_IN, *known], n=3, cutoff=0)
         raise ModelError(
             f"no network {source!r}; the nearest are {', '.join(nearest)} (`build-site models` lists all)"
@@ -167,13 +155,13 @@ def _application(source: str, config: ModelConfig) -> _Opened:
         options |= {"input_shape": (config.input_size, config.input_size, 3), "include_top": False}
     elif "notop" in Path(config.weights).name:
         options |= {"include_top": False}
-    _seed()
+    seed()
     network = _built(source, build, options)
-    own = sys.modules[inspect.getmodule(build).__name__]  # type: ignore[union-attr]
+    family = sys.modules[inspect.getmodule(build).__name__]  # type: ignore[union-attr]
     origins = {"none": "random weights", "imagenet": "ImageNet weights of keras.applications"}
     origin = origins.get(config.weights, f"weights from {Path(config.weights).name}")
-    mapping = preprocessing.from_function(own.preprocess_input)
-    return _Opened(network, Assumed(mapping, "as keras.applications prepares pictures for it"), origin)
+    mapping = preprocessing.from_function(family.preprocess_input)
+    return Opened(network, Assumed(mapping, "as keras.applications prepares pictures for it"), origin)
 
 
 def _built(source: str, build: Any, options: dict[str, Any]) -> Any:
@@ -206,73 +194,14 @@ def _keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
-# -- saved models and factories --------------------------------------------------------------------
+# -- what the config says of a network ---------------------------------------------------------------
 
 
-def _saved(path: Path, weights: str) -> _Opened:
-    import keras
-
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            network = keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        hint = "custom code opens through a factory, `source: package.module:function`"
-        raise ModelError(f"{path}: not a readable Keras model: {cause(error)} ({hint})") from error
-    return _own(network, str(path), weights, f"saved model {path.name}")
-
-
-def _factory(source: str, weights: str) -> _Opened:
-    module_name, _, function_name = source.partition(":")
-    _seed()
-    try:
-        network = getattr(importlib.import_module(module_name), function_name)()
-    except Exception as error:  # a user's code can fail in any way
-        raise ModelError(f"{source}: {typed_cause(error)}; a factory is `package.module:function`") from error
-    return _own(network, source, weights, f"made by {source}")
-
-
-def _own(network: Any, source: str, weights: str, origin: str) -> _Opened:
-    """A network of the user's own, with weights from a file if one is named; else it keeps those it has."""
-    graph = with_graph(network, source)
-    if weights not in ("imagenet", "none"):
-        _load_weights(network, Path(weights))
-        origin += f", weights from {Path(weights).name}"
-    elif graph is not network and source.endswith(".keras"):
-        # Keras leaves a subclassed model that it can't build by itself without its weights; now it is built.
-        _load_weights(network, Path(source))
-    network = graph
-    give_safe_names(network)
-    check_graph(network)
-    shape = tuple(network.inputs[0].shape)
-    if len(shape) != 4:
-        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
-    steps = flatten(network, shape[1:])
-    network = layout.pictures_in(network) if layout.takes_first(steps) else network
-    colours = network.inputs[0].shape[-1]
-    if not colours:
-        raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
-    whole = "int" in network.inputs[0].dtype
-    raw = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
-    return _Opened(network, raw if whole else input_range.assumed(steps, colours), origin)
-
-
-def _load_weights(network: Any, path: Path) -> None:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such weights file")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            network.load_weights(path)
-    except Exception as error:
-        raise ModelError(f"{path}: not weights for {network.name}: {cause(error)}") from error
-
-
-def _preprocessing(config: ModelConfig, own: Assumed, colours: int) -> Assumed:
+def _preprocessing(config: ModelConfig, assumed: Assumed, colours: int) -> Assumed:
     if isinstance(config.preprocessing, PreprocessingConfig):
         return Assumed(preprocessing.from_config(config.preprocessing, colours), "as the config says")
     if config.preprocessing == "auto":
-        return own
+        return assumed
     return Assumed(preprocessing.named(config.preprocessing, colours), "as the config says")
 
 

@@ -1,0 +1,181 @@
+"""Networks of the user's own: saved files, factories, and the modules that they need."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from generator.config.schema import ModelConfig
+from generator.errors import ModelError
+from generator.models import files, input_range, layout, preprocessing
+from generator.models.files import OwnCode
+from generator.models.graph import check_graph, flatten
+from generator.models.preprocessing import Assumed
+from generator.models.scopes import give_safe_names
+from generator.models.tracing import with_graph
+from generator.models.users_code import told, told_as
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network, what is taken to be its preprocessing, and one sentence on where it comes from."""
+
+    network: Any
+    preprocessing: Assumed
+    origin: str
+
+
+# -- saved networks --------------------------------------------------------------------------------
+
+
+def saved(path: Path, config: ModelConfig) -> Opened:
+    """The network in a .keras or .h5 file. Code that lies in the file itself is never run.
+
+    Raises ModelError when it can't be opened: what it is instead, or what of the user's own it needs.
+    """
+    if reason := files.refusal(path):
+        raise ModelError(reason)
+    modules = [_module(name, f"imports: {name}") for name in config.imports]
+    import keras
+
+    try:
+        with told_as(f"{path}: not a readable Keras model"), warnings.catch_warnings(action="ignore"):
+            objects = _objects(files.own_code(path) if modules else (), modules)
+            network = keras.saving.load_model(path, objects, compile=False, safe_mode=True)
+    except ModelError as error:
+        raise ModelError(_why_not_opened(path, config, modules) or error.message) from error
+    return _own(network, str(path), config.weights, f"saved model {path.name}")
+
+
+def _objects(wanted: Iterable[OwnCode], modules: Sequence[ModuleType]) -> dict[str, Any]:
+    """Of the classes and functions that a file needs those that the modules define, registered or not."""
+    found = ((code.name, getattr(module, code.name, None)) for code in wanted for module in modules)
+    return {name: value for name, value in found if value is not None}
+
+
+def _why_not_opened(path: Path, config: ModelConfig, modules: Sequence[ModuleType]) -> str:
+    """What of the user's own code a file needs and does not get; nothing if that is not what it lacks."""
+    import keras
+
+    if layers := files.lambdas(path):
+        return (
+            f"{path}: its layer {layers[0]} is a Lambda, whose Python code is not run from a file; make the "
+            "network in a factory (`source: package.module:function`) and load its weights there"
+        )
+    needed = files.own_code(path)
+    given = _objects(needed, modules)
+    missing = [
+        code
+        for code in needed
+        if code.name not in given and keras.saving.get_registered_object(code.registered) is None
+    ]
+    if not missing:
+        return ""
+    names = ", ".join(dict.fromkeys(code.name for code in missing))
+    if config.imports:
+        return f"{path}: needs {names}, which no module of `imports:` ({', '.join(config.imports)}) defines"
+    module = next((code.module for code in missing if code.module), "my_module")
+    return (
+        f"{path}: needs code of your own: {names}; name the module that defines it, beside the config: "
+        f"`imports: [{module}]`"
+    )
+
+
+# -- factories -------------------------------------------------------------------------------------
+
+
+def made(source: str, config: ModelConfig) -> Opened:
+    """The network that a factory, `package.module:function`, returns.
+
+    Raises ModelError for whatever its code raises, with the line that did.
+    """
+    for name in config.imports:
+        _module(name, f"imports: {name}")
+    module_name, _, function_name = source.partition(":")
+    module = _module(module_name, source)
+    factory = getattr(module, function_name, None)
+    if not callable(factory):
+        raise ModelError(f"{source}: {_no_function(module, function_name)}")
+    seed()
+    with told_as(f"{source}: the factory raised"):
+        network = factory()
+    return _own(network, source, config.weights, f"made by {source}")
+
+
+def seed() -> None:
+    """Make random weights the same in every process, so that their pictures keep their keys."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
+def _module(name: str, subject: str) -> ModuleType:
+    """A module of the user's, found beside the config or installed."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if f"{name}.".startswith(f"{error.name}."):
+            words = f"there is no module {error.name!r} beside the config, nor is one installed"
+            raise ModelError(f"{subject}: {words}") from error
+        raise ModelError(f"{subject}: its module can't be imported: {told(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ModelError(f"{subject}: its module can't be imported: {told(error)}") from error
+
+
+def _no_function(module: ModuleType, name: str) -> str:
+    own = [key for key, value in vars(module).items() if _is_function_of(module, value)]
+    nearest = difflib.get_close_matches(name, own, n=3, cutoff=0)
+    there = f"; it has {', '.join(nearest)}" if nearest else ""
+    return f"{module.__name__} has no function {name!r}{there}; a factory is `package.module:function`"
+
+
+def _is_function_of(module: ModuleType, value: object) -> bool:
+    return inspect.isfunction(value) and value.__module__ == module.__name__
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
+    """A network of the user's own, with weights from a file if one is named; else it keeps those it has."""
+    with told_as(source):
+        graph = with_graph(network, source)
+    if weights not in ("imagenet", "none"):
+        _load_weights(network, Path(weights))
+        origin += f", weights from {Path(weights).name}"
+    elif graph is not network and source.endswith(".keras"):
+        # Keras leaves a subclassed model that it can't build by itself without its weights; now it is built.
+        _load_weights(network, Path(source))
+    network = graph
+    give_safe_names(network)
+    check_graph(network)
+    shape = tuple(network.inputs[0].shape)
+    if len(shape) != 4:
+        raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
+    steps = flatten(network, shape[1:])
+    network = layout.pictures_in(network) if layout.takes_first(steps) else network
+    colours = network.inputs[0].shape[-1]
+    if not colours:
+        raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
+    whole = "int" in network.inputs[0].dtype
+    raw = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
+    return Opened(network, raw if whole else input_range.assumed(steps, colours), origin)
+
+
+def _load_weights(network: Any, path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file")
+    with (
+        told_as(f"{path}: not weights for {network.name}"),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        network.load_weights(path)
