@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench
@@ -62,7 +61,7 @@ def middle(anatomy: Anatomy) -> Layer:
 def render(name: str, config: ModelConfig, anatomy: Anatomy, layer: str) -> str:
     """Render channel 0 of a layer in a few steps; why it failed, or nothing."""
     fields = {"size": SIZE, "steps": STEPS, "precision": "float32"}
-    recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), **fields})
+    recipe = BUILT_IN["channel"].model_copy(update=fields)
     task = PictureTask(
         model=name,
         config=config,

@@ -30,6 +30,9 @@ SMALLEST = 16
 RECIPE_FILES = ("image", "magnitude")
 """Fields that name files; in config.yaml relative to it."""
 
+FITTED = ("size", "jitter", "pad")
+"""Fields, in pixels, that are others on networks of small pictures; see `Recipe.fitted`."""
+
 
 def _check_zoom(zoom: tuple[float, float]) -> tuple[float, float]:
     if not 0 < zoom[0] <= zoom[1] <= 10:
@@ -215,8 +218,8 @@ class Recipe(Settings):
         if own_side is None:
             return self
         share = own_side / self.size
-        shrunk = {name: math.ceil(getattr(self, name) * share) for name in ("jitter", "pad")}
-        return self.model_copy(update={"size": own_side, **shrunk})
+        shrunk = {name: math.ceil(getattr(self, name) * share) for name in FITTED}
+        return self.model_copy(update={**shrunk, "size": own_side})
 
     def identity(self) -> dict[str, Any]:
         """What enters a key: every field that changes the picture, as plain JSON values.

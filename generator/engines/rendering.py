@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from generator.cache.records import Record
-from generator.config.recipes import Recipe
+from generator.config.recipes import FITTED, Recipe
 from generator.engines import encoding
 from generator.engines.opened import forget, kept, network
 from generator.engines.pictures import PictureTask, Wanted
@@ -103,7 +103,7 @@ def _output(task: PictureTask, wanted: Wanted, rendering: Any, setup: Setup, sec
         layer=task.layer,
         channel=wanted.channel,
         recipe_name=task.recipe_name,
-        recipe=dict(task.identity),
+        recipe={**task.identity, **_recipe(task).model_dump(include=set(FITTED))},
         fingerprint=task.fingerprint,
         activation=rendering.activation,
         trajectory=rendering.trajectory,
@@ -195,10 +195,7 @@ def _model(task: PictureTask) -> Any:
 
 def _recipe(task: PictureTask) -> Recipe:
     """The recipe as it fits the network: small where that takes nothing but small pictures."""
-    from generator.models.surgery import own_side
-    from generator.render.ascent import fitted
-
-    return fitted(task.recipe, own_side(_model(task).network))
+    return task.recipe.fitted(_model(task).anatomy.own_side)
 
 
 def _renderer(task: PictureTask, setup: Setup) -> Any:

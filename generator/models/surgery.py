@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import tree
 
 from generator.errors import ModelError
-from generator.models import anatomy, layout
+from generator.models import layout
 from generator.models.activations import Changes, ReluMode, linear, relus
 from generator.models.folding import Swaps, folded
 from generator.models.graph import Step, flatten
@@ -130,11 +130,6 @@ class _Trial:
         source, last = self._steps[0], self._steps[-1]
         (output,) = evaluated(source.output, [last.output], self._picture, instead)
         return (layout.to_last(output) if last.channels_first else output), rehearsals
-
-
-def own_side(network: Any) -> int | None:
-    """The side of a network's input if that is fixed, square and small; else None."""
-    return anatomy.own_side(tuple(network.inputs[0].shape[1:]))
 
 
 def _resized(model: Any, canvas: tuple[int, int], shape: tuple[int | None, ...]) -> Any:

@@ -271,11 +271,6 @@ def octaves(recipe: Recipe, canvas: Canvas) -> list[Canvas]:
     return sizes[-recipe.steps :]
 
 
-def fitted(recipe: Recipe, own_side: int | None) -> Recipe:
-    """The recipe for a network whose input is fixed and small, see `Recipe.fitted`."""
-    return recipe.fitted(own_side)
-
-
 def canvas_of(recipe: Recipe, photo: Array | None) -> Canvas:
     """Height and width of a recipe's pictures: square, or in the photo's shape."""
     if photo is None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from generator.config.cookbook import BUILT_IN
-from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.errors import ModelError
 from generator.models.surgery import cut
@@ -110,7 +109,7 @@ def test_shapes_where_layouts_change(name: str, layer: str, shape: tuple[int | N
 def rendered(name: str, layer: str, precision: str = "float32") -> Any:
     anatomy = opened(name).anatomy
     fields = {"size": 40, "steps": 3, "precision": precision}
-    recipe = Recipe.model_validate({**BUILT_IN["channel"].model_dump(), **fields})
+    recipe = BUILT_IN["channel"].model_copy(update=fields)
     task = picture_task(name, configured(name), layer, recipe, [1], fingerprint=anatomy.fingerprint)
     return work(task)[0]
 
@@ -135,8 +134,14 @@ def rendered(name: str, layer: str, precision: str = "float32") -> Any:
 def test_a_channel_renders(name: str, layer: str, side: int) -> None:
     picture = rendered(name, layer)
     assert picture.error == "" and picture.png
-    assert (picture.width, picture.height) == (side, side)
+    assert (picture.record.width, picture.record.height) == (side, side)
     assert picture.false_colour == (name == "many_colours")
+
+
+def test_a_record_says_the_size_that_was_used() -> None:
+    recipe = rendered("grey", "dense").record.recipe
+    assert (recipe["size"], recipe["jitter"], recipe["pad"]) == (28, 5, 0)
+    assert rendered("only_built", "conv").record.recipe["size"] == 40
 
 
 def test_channels_first_in_half_precision() -> None:
