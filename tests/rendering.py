@@ -35,6 +35,14 @@ class Picture:
         return self.record.channel
 
     @property
+    def width(self) -> int:
+        return self.record.width
+
+    @property
+    def height(self) -> int:
+        return self.record.height
+
+    @property
     def activation(self) -> float:
         return self.record.activation
 
