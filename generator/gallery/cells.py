@@ -49,6 +49,11 @@ class Shot:
         return bool(self.record and shapes.is_small(self.record.width, self.record.height, self.pictures))
 
     @property
+    def light(self) -> bool:
+        """Whether its picture serves as a thumbnail, a few at a time."""
+        return bool(self.record and shapes.is_light(self.record.width, self.record.height))
+
+    @property
     def shown_width(self) -> int:
         """How wide its page shows it, in CSS pixels."""
         if self.record is None:

@@ -8,8 +8,10 @@ SMALL = 96
 """Pictures with a side below this many pixels are shown pixel by pixel; smoothing would blur all of them."""
 LARGEST = 560
 """Longer side of a large picture on a page, in CSS pixels, …"""
-ENLARGED = 2.5
+ENLARGED = 2.0
 """… which is at most so many times its own: more looks soft."""
+LIGHT = 256
+"""Up to this many pixels a side, a dozen large pictures weigh less than a contact sheet of thumbnails."""
 SMALL_SHOWN = 400
 """Small pictures grow by a whole factor, up to this many CSS pixels."""
 
@@ -24,6 +26,11 @@ def is_small(width: int, height: int, count: int = 1) -> bool:
     """Whether a picture (or, of several in one, each of them) is to be shown pixel by pixel."""
     columns, rows = grid(count)
     return min(width // columns, height // rows) < SMALL
+
+
+def is_light(width: int, height: int) -> bool:
+    """Whether a few of such pictures are fetched sooner than the sheets with their thumbnails."""
+    return max(width, height) <= LIGHT
 
 
 def shown_width(width: int, height: int, count: int = 1) -> int:

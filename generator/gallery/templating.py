@@ -30,6 +30,7 @@ from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
 from generator.gallery.names import relative
 from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, shape_text
+from generator.gallery.shapes import grid, is_small
 from generator.resources import templates_folder
 
 
@@ -134,7 +135,7 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
         # They are the ones of that digest.
         auto_reload=False,
     )
-    environment.globals.update(_GLOBALS, curve=curve)
+    environment.globals.update(_GLOBALS, curve=curve, grid=grid, is_small=is_small)
     environment.filters.update(
         rel=relative,
         shape=shape_text,

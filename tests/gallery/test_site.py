@@ -208,6 +208,18 @@ def test_pictures_that_failed_or_are_due_say_so(tmp_path: Path) -> None:
     assert len(build(plan).warnings) == 1  # as long as it is so
 
 
+def test_dead_channels_are_counted_not_their_pictures(tmp_path: Path) -> None:
+    """By the recipe that stands for each; pictures that failed or are due are counted as pictures."""
+    network = anatomy([layer("deep", 8, "input")], name="chain")
+    models = {"chain": {"layers": ["deep"], "recipes": ["channel", "negative", "neuron", "deepdream"]}}
+    plan = plan_of(tmp_path, {"chain": network}, models)
+    dead = [job for job in plan.jobs if job.channel in (2, 5) or job.recipe_name != "channel"]
+    gone = [job for job in plan.jobs if job.channel == 7 and job.recipe_name != "channel"]
+    fill(plan, set(plan.jobs) - set(gone), dead=dead)
+    page = (build(plan).output / CHAIN / "deep" / "index.html").read_text("utf-8")
+    assert "8 channels" in page and " · 2 dead" in page and " · 2 pictures not rendered yet" in page
+
+
 def test_a_gallery_without_any_picture_can_be_read(tmp_path: Path) -> None:
     network = anatomy([layer("deep", 3, "input")], name="chain")
     plan = plan_of(tmp_path, {"chain": network}, {"chain": {"layers": ["deep"]}})

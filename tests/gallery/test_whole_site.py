@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,11 +14,13 @@ import html5lib
 import pytest
 from PIL import Image
 
-from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of
 from generator.cache.entries import Cache
 from generator.gallery.pages import OWN_IDS
-from generator.gallery.site import SiteReport
+from generator.gallery.site import SiteReport, build_site
+from generator.pipeline import load_plan
+from tests.conftest import ROOT, Rendered
 from tests.gallery.conftest import build, files_of
+from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, varied_plan
 
 ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
 
@@ -79,6 +82,13 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[Path, _Links])
     assert broken == []
 
 
+def sheets_of_the_script(page: Path) -> set[Path]:
+    """The contact sheets that a layer's grid may be shown by."""
+    data = re.findall(r'id="layer-data">(.*?)</script>', page.read_text("utf-8"))
+    recipes = json.loads(data[0])["recipes"] if data else []
+    return {sheet for recipe in recipes for sheet in (page.parent / recipe["slug"]).glob("sheet-*.webp")}
+
+
 def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path, _Links]) -> None:
     reached: set[Path] = set()
     ahead = [site.index]
@@ -88,8 +98,9 @@ def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path
             reached.add(path)
             links = pages[path].links if path in pages else []
             ahead += [(path.parent / urlsplit(link).path).resolve() for _, link in links if "://" not in link]
+    reached |= {sheet for path in pages for sheet in sheets_of_the_script(path)}
     files = {site.output / name for name in files_of(site.output)}
-    # Sheets of other recipes are asked for by the script; the rest are for hosts and search engines.
+    # These are for hosts and search engines.
     unlinked = {path.name for path in files - reached} - {
         "404.html",
         "search.js",
@@ -184,3 +195,75 @@ def test_links_have_previews_and_one_address(rich: SiteReport) -> None:
     assert '<meta property="og:image" content="https://example.org/microscope/social.jpg">' in page
     with Image.open(rich.output / "social.jpg") as image:
         assert image.size == (1200, 630)
+
+
+# -- what is fetched -------------------------------------------------------------------------------
+
+
+def sources(page: Path) -> set[str]:
+    return {str(picture["src"]) for picture in _Links(page.read_text("utf-8")).pictures}
+
+
+def test_a_channels_page_fetches_no_contact_sheet(rich: SiteReport) -> None:
+    """Its neighbours and its recipes are shown by their own pictures, which their pages fetch anyway."""
+    folder = rich.output / "models/chain/deep"
+    assert sources(folder / "50.html") == {f"channel/{channel}.webp" for channel in range(45, 56)}
+    stem = rich.output / "models/Branch-Net~004f041aa344/stem"
+    assert not any("sheet" in source for source in sources(stem / "9.html"))
+
+
+def test_neighbours_of_large_pictures_are_shown_by_their_thumbnails(tmp_path: Path) -> None:
+    network = {"net": anatomy([layer("deep", 3, "input")], name="net")}
+    plan = plan_of(tmp_path, network, {"net": {"layers": ["deep"]}}, size=320)
+    fill(plan)
+    page = build(plan).output / "models/net/deep/1.html"
+    assert sources(page) == {"channel/sheet-0.webp", "channel/1.webp"}
+
+
+def test_a_models_page_fetches_a_small_sheet_for_each_layer(rich: SiteReport) -> None:
+    page = rich.output / "models/chain/index.html"
+    assert sources(page) == {"deep/best.webp"}
+    sheets = [path.stat().st_size for path in (page.parent / "deep" / "channel").glob("sheet-*.webp")]
+    assert (page.parent / "deep" / "best.webp").stat().st_size < 0.5 * sum(sheets)
+    assert page.read_text("utf-8").count('loading="lazy"') == len(_Links(page.read_text("utf-8")).pictures)
+
+
+# -- what is not told ------------------------------------------------------------------------------
+
+
+def assert_tells_no_place(output: Path, *places: Path) -> None:
+    secrets = [str(place).encode() for place in (*places, Path.home(), ROOT) if len(place.parts) > 1]
+    for name, data in files_of(output).items():
+        assert not any(secret in data for secret in secrets), name
+
+
+def test_no_file_tells_where_on_the_machine_anything_is(tmp_path: Path) -> None:
+    """Networks, weights, photos and reasons of failures name files of somebody's; only their names stay."""
+    home = tmp_path / "home" / "ada"
+    home.mkdir(parents=True)
+    plan = varied_plan(home, url="https://example.org")
+    anatomies = {
+        name: replace(known, source=str(home / "nets" / "own.keras"), weights=str(home / "own.weights.h5"))
+        for name, known in plan.models.items()
+    }
+    plan = replace(plan, models=anatomies)
+    failed = next(job for job in plan.jobs if job.recipe_name == "sketch")
+    fail(plan, failed, f"OSError: {home / 'photos' / 'cat.png'} can't be read")
+    output = build(plan).output
+    assert_tells_no_place(output, home, tmp_path)
+    page = (output / "models/net/stem/0.html").read_text("utf-8")
+    assert "own.keras" in page
+    assert "cat.png" in (output / "models/net/stem/index.html").read_text("utf-8")
+
+
+def test_neither_does_a_gallery_of_a_real_run(rendered: Rendered, broken: Rendered, tmp_path: Path) -> None:
+    for run in (rendered, broken):
+        plan = load_plan(run.config)
+        output = plan.config.model_copy(update={"output": tmp_path / run.folder.name})
+        report = build_site(replace(plan, config=output), Cache(plan.config.cache))
+        assert report.shown > 0
+        nets = [Path(model.source) for model in plan.config.models.values()]
+        assert_tells_no_place(report.output, run.folder, *(net.parent for net in nets))
+        page = next(report.output.glob("models/*/*/0.html")).read_text("utf-8")
+        # The recipe asks for 24, but these networks take pictures of 32 only.
+        assert "32 × 32 px" in page and 'width="32" height="32"' in page and "imagenet" not in page.lower()
