@@ -16,9 +16,8 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.gallery.pages import OWN_IDS
-from generator.gallery.site import SiteReport, build_site
-from generator.pipeline import load_plan
-from tests.conftest import ROOT, Rendered
+from generator.gallery.site import SiteReport
+from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
 from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, varied_plan
 
@@ -254,16 +253,3 @@ def test_no_file_tells_where_on_the_machine_anything_is(tmp_path: Path) -> None:
     page = (output / "models/net/stem/0.html").read_text("utf-8")
     assert "own.keras" in page
     assert "cat.png" in (output / "models/net/stem/index.html").read_text("utf-8")
-
-
-def test_neither_does_a_gallery_of_a_real_run(rendered: Rendered, broken: Rendered, tmp_path: Path) -> None:
-    for run in (rendered, broken):
-        plan = load_plan(run.config)
-        output = plan.config.model_copy(update={"output": tmp_path / run.folder.name})
-        report = build_site(replace(plan, config=output), Cache(plan.config.cache))
-        assert report.shown > 0
-        nets = [Path(model.source) for model in plan.config.models.values()]
-        assert_tells_no_place(report.output, run.folder, *(net.parent for net in nets))
-        page = next(report.output.glob("models/*/*/0.html")).read_text("utf-8")
-        # The recipe asks for 24, but these networks take pictures of 32 only.
-        assert "32 × 32 px" in page and 'width="32" height="32"' in page and "imagenet" not in page.lower()
