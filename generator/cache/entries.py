@@ -45,13 +45,13 @@ from generator.cache.store import State, Store
 
 
 class Stamp(NamedTuple):
-    """What changes when an entry or failure does: when it was written (nanoseconds), its record's size,
-    and the kinds of its files."""
+    """What changes when an entry or failure does: when its record was written (nanoseconds) and its size,
+    and the same of its files, by kind."""
 
     written: int
     size: int
     failed: bool
-    kinds: tuple[str, ...] = ()
+    files: tuple[tuple[str, State], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Cache:
                 index.add(key, files)
             if RECORD in files:
                 record = files.pop(RECORD)
-                entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files)))
+                entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files.items())))
         index.close()
         failures = {
             key_of(name): Stamp(state.written, state.size, True)

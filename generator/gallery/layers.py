@@ -19,7 +19,7 @@ from generator.gallery.provenance import made_from
 from generator.gallery.script_data import layer_data
 from generator.gallery.sections import Build
 from generator.gallery.sheets import Drawn, Entry, Sheet, sheets_of, write_sheets
-from generator.gallery.snapshot import Snapshot
+from generator.gallery.snapshot import CacheSnapshot
 from generator.targets import WHOLE
 
 
@@ -56,7 +56,7 @@ class LayerSection:
         if self.sheets:
             yield self.layer.best
 
-    def encodings(self, snapshot: Snapshot, output: Output) -> Sequence[Encoding]:
+    def encodings(self, snapshot: CacheSnapshot, output: Output) -> Sequence[Encoding]:
         """Sheets that are due, with the large pictures that are."""
         return [sheet.encoding(snapshot, output) for sheet in self.sheets if not sheet.is_current(output)]
 

@@ -18,7 +18,7 @@ from generator.gallery.provenance import made_from
 from generator.gallery.script_data import search_data
 from generator.gallery.sections import Build
 from generator.gallery.sheets import Entry
-from generator.gallery.snapshot import Snapshot
+from generator.gallery.snapshot import CacheSnapshot
 
 COLLAGE = (6, 3, 128)
 SOCIAL = (6, 3, 210)
@@ -49,7 +49,7 @@ class Overview:
         if with_pictures:
             yield pages.SOCIAL
 
-    def encodings(self, snapshot: Snapshot, output: Output) -> Sequence[Encoding]:
+    def encodings(self, snapshot: CacheSnapshot, output: Output) -> Sequence[Encoding]:
         """None: which pictures are the best is known only when the layers are written."""
         return ()
 

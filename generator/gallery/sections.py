@@ -13,7 +13,7 @@ from typing import Protocol
 from generator.gallery.cells import Summary
 from generator.gallery.output import Output
 from generator.gallery.pictures import Encoded, Encoding
-from generator.gallery.snapshot import Snapshot
+from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates
 
 
@@ -24,7 +24,7 @@ class Build:
     `encoded` gives, in order, what came of the encodings that sections asked for.
     """
 
-    snapshot: Snapshot
+    snapshot: CacheSnapshot
     output: Output
     templates: Templates
     encoded: Iterator[Encoded]
@@ -53,7 +53,7 @@ class Section(Protocol):
     def addresses(self) -> Iterable[str]:
         """Every file that it may write; known before any is."""
 
-    def encodings(self, snapshot: Snapshot, output: Output) -> Sequence[Encoding]:
+    def encodings(self, snapshot: CacheSnapshot, output: Output) -> Sequence[Encoding]:
         """The pictures that it needs encoded; none where they are current."""
 
     def write(self, build: Build) -> None:
@@ -70,7 +70,7 @@ class Files:
         """Their paths."""
         return self.contents
 
-    def encodings(self, snapshot: Snapshot, output: Output) -> Sequence[Encoding]:
+    def encodings(self, snapshot: CacheSnapshot, output: Output) -> Sequence[Encoding]:
         """None."""
         return ()
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from generator.cache.entries import Stamp
 from generator.cache.records import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
 from generator.gallery.pictures import Encoded, Encoding, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.sections import Build
-from generator.gallery.snapshot import Snapshot, Stamp
+from generator.gallery.snapshot import CacheSnapshot
 
 
 class Entry(NamedTuple):
@@ -68,7 +69,7 @@ class Sheet:
         """Whether all its files are there, made from the same."""
         return all(output.is_current(*file) for file in self.files())
 
-    def encoding(self, snapshot: Snapshot, output: Output) -> Encoding:
+    def encoding(self, snapshot: CacheSnapshot, output: Output) -> Encoding:
         """What there is to encode: the sheet, and those large pictures that are not current."""
         pictures: list[tuple[Path | None, Path | None]] = []
         for picture in self.pictures:
@@ -177,7 +178,7 @@ def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
     drawn.complete &= whole
 
 
-def _animation(picture: Picture, snapshot: Snapshot) -> bytes:
+def _animation(picture: Picture, snapshot: CacheSnapshot) -> bytes:
     """The animation of a picture's making; nothing where there is none, or no longer."""
     if not picture.animation:
         return b""

@@ -21,7 +21,7 @@ from generator.gallery.pages import LayerView, Link, ModelView
 from generator.gallery.pictures import encode_all
 from generator.gallery.sections import Build, Files, Section
 from generator.gallery.sheets import Entry
-from generator.gallery.snapshot import Snapshot
+from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates
 from generator.plan import Plan
 
@@ -51,7 +51,7 @@ def check_gallery(plan: Plan) -> None:
     cache = Cache(plan.config.cache)
     notes, _ = read_notes(plan.config.notes, plan)
     templates, output = Templates(plan.config.templates), _output(plan, cache)
-    sections = _sections(gather(plan, notes), Snapshot.filled(cache, plan.keys), templates, output)
+    sections = _sections(gather(plan, notes), CacheSnapshot.filled(cache, plan.keys), templates, output)
     output.check(_addresses(sections))
 
 
@@ -61,7 +61,11 @@ def build_site(plan: Plan, cache: Cache) -> SiteReport:
     Raises UserError as `check_gallery` does, and CacheError when a file can't be written.
     """
     notes, warnings = read_notes(plan.config.notes, plan)
-    templates, output, snapshot = Templates(plan.config.templates), _output(plan, cache), Snapshot.of(cache)
+    templates, output, snapshot = (
+        Templates(plan.config.templates),
+        _output(plan, cache),
+        CacheSnapshot.of(cache),
+    )
     gathered = gather(plan, notes)
     sections = _sections(gathered, snapshot, templates, output)
     output.begin(_addresses(sections))
@@ -106,7 +110,9 @@ def _report(build: Build, gathered: Gathered, warnings: Sequence[str]) -> SiteRe
 # -- which sections there are ----------------------------------------------------------------------
 
 
-def _sections(gathered: Gathered, snapshot: Snapshot, templates: Templates, output: Output) -> list[Section]:
+def _sections(
+    gathered: Gathered, snapshot: CacheSnapshot, templates: Templates, output: Output
+) -> list[Section]:
     """All of them, in the order in which they are written."""
     layers = [
         _layer_section(layer, model, gathered, snapshot, templates)
@@ -120,7 +126,7 @@ def _sections(gathered: Gathered, snapshot: Snapshot, templates: Templates, outp
 
 
 def _layer_section(
-    layer: LayerView, model: ModelView, gathered: Gathered, snapshot: Snapshot, templates: Templates
+    layer: LayerView, model: ModelView, gathered: Gathered, snapshot: CacheSnapshot, templates: Templates
 ) -> LayerSection:
     place = [other.folder for other in model.layers].index(layer.folder)
     return LayerSection(
@@ -138,7 +144,7 @@ def _link(neighbour: Sequence[LayerView]) -> Link | None:
     return Link(neighbour[0].name, neighbour[0].path) if neighbour else None
 
 
-def _entries(layer: LayerView, gathered: Gathered, snapshot: Snapshot) -> tuple[Entry, ...]:
+def _entries(layer: LayerView, gathered: Gathered, snapshot: CacheSnapshot) -> tuple[Entry, ...]:
     keys = gathered.keys[layer.folder]
     return tuple(
         Entry(recipe.name, channel, key, snapshot.stamp(key), snapshot.is_moving(key, recipe.animation_kind))

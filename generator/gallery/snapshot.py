@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from generator.cache.entries import Cache
+from generator.cache.entries import Cache, Stamp
 from generator.cache.records import Failure, Record
 
 
-class Stamp(NamedTuple):
-    """What tells an entry or a failure from any other under the same key, later or damaged.
-
-    When its record was written (nanoseconds) and how long that is, and the same of its picture.
-    """
-
-    written: int
-    size: int
-    failed: bool
-    picture: tuple[int, int] = (0, 0)
-
-
-class Snapshot:
+class CacheSnapshot:
     """Which entries and failures a cache held at one moment, and what is in them while they stay as they are.
 
     A renderer may fill the cache, or render anew with `--force`, while a gallery is written.
@@ -34,16 +21,12 @@ class Snapshot:
         self.changed: set[str] = set()
 
     @classmethod
-    def of(cls, cache: Cache) -> Snapshot:
+    def of(cls, cache: Cache) -> CacheSnapshot:
         """The cache as it is now."""
-        found = {key: Stamp(*stamp[:3]) for key, stamp in cache.stamps().items()}
-        for key, stamp in found.items():
-            if not stamp.failed:
-                found[key] = stamp._replace(picture=_state(cache.picture_path(key)) or (0, 0))
-        return cls(cache, found)
+        return cls(cache, cache.stamps())
 
     @classmethod
-    def filled(cls, cache: Cache, keys: Iterable[str]) -> Snapshot:
+    def filled(cls, cache: Cache, keys: Iterable[str]) -> CacheSnapshot:
         """The cache as if it held all of `keys`, to know every address that a gallery will have."""
         return cls(cache, dict.fromkeys(keys, Stamp(0, 0, failed=False)))
 
@@ -66,7 +49,7 @@ class Snapshot:
 
     def is_moving(self, key: str, kind: str) -> bool:
         """Whether an entry has an animation of that kind, webp or gif."""
-        return bool(kind) and self.has_entry(key) and self.animation_path(key, kind).exists()
+        return self.has_entry(key) and kind in dict(self._stamps[key].files)
 
     def record(self, key: str) -> Record | None:
         """The record of an entry, if it is still the one of the snapshot.
@@ -90,16 +73,11 @@ class Snapshot:
         return failure if self._is_unchanged(key, self._cache.failure_path(key)) else None
 
     def _is_unchanged(self, key: str, path: Path) -> bool:
-        same = _state(path) == self._stamps[key][:2]
+        try:
+            state = path.stat()
+            same = (state.st_mtime_ns, state.st_size) == self._stamps[key][:2]
+        except OSError:
+            same = False
         if not same:
             self.changed.add(key)
         return same
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """When a file was written (nanoseconds) and how long it is."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_mtime_ns, state.st_size

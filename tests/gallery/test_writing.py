@@ -107,7 +107,8 @@ def test_a_cache_that_is_deleted_midway_ends_no_build(
             real(self, job.key).unlink(missing_ok=True)
         return real(self, key)
 
-    monkeypatch.setattr("generator.gallery.snapshot.Snapshot.picture_path", lambda s, k: deleting(cache, k))
+    read = "generator.gallery.snapshot.CacheSnapshot.picture_path"
+    monkeypatch.setattr(read, lambda _, key: deleting(cache, key))
     report = build(plan)
     monkeypatch.undo()
     assert (report.shown, report.missing) == (0, 140)
