@@ -53,6 +53,11 @@ class Stamp(NamedTuple):
     failed: bool
     files: tuple[tuple[str, State], ...] = ()
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its files."""
+        return tuple(kind for kind, _ in self.files)
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -49,7 +49,7 @@ class CacheSnapshot:
 
     def is_moving(self, key: str, kind: str) -> bool:
         """Whether an entry has an animation of that kind, webp or gif."""
-        return self.has_entry(key) and kind in dict(self._stamps[key].files)
+        return self.has_entry(key) and kind in self._stamps[key].kinds
 
     def record(self, key: str) -> Record | None:
         """The record of an entry, if it is still the one of the snapshot.
