@@ -14,12 +14,12 @@ import html5lib
 import pytest
 from PIL import Image
 
+from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, varied_plan
 from generator.cache.entries import Cache
 from generator.gallery.pages import OWN_IDS
 from generator.gallery.site import SiteReport
 from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
-from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, varied_plan
 
 ATTRIBUTES = ("href", "src", "srcset", "data-root", "action")
 
