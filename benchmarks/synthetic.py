@@ -23,14 +23,18 @@ from generator.config.schema import Config
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, make_plan
 
+EVERYTHING = {"receptive_field": None, "stride": None, "bounds": None}
+"""What a layer sees that sees all of the input."""
+
 
 def layer(name: str, channels: int, *inputs: str, kind: str = "Conv2D", **changes: Any) -> Layer:
     """A layer of 14 x 14 positions, unless `changes` say otherwise."""
     values = {
         "shape": (14, 14, channels),
         "parameters": 9 * channels,
-        "receptive_field": 35,
-        "stride": 8,
+        "receptive_field": (35, 35),
+        "stride": (8.0, 8.0),
+        "bounds": ((-17.0, 17.0), (-17.0, 17.0)),
         "renderable": bool(inputs),
         **changes,
     }
@@ -68,7 +72,16 @@ def branching(channels: int = 24) -> Anatomy:
             layer("mixed", 2 * channels, "left_relu", "right", kind="Concatenate"),
             layer("block/Add:2", 2 * channels, "mixed", "stem", kind="Add"),
             layer("pool", 2 * channels, "block/Add:2", kind="GlobalAveragePooling2D", shape=(2 * channels,)),
-            layer("predictions", 4, "pool", kind="Dense", shape=(4,), receptive_field=None, stride=None),
+            layer(
+                "predictions",
+                4,
+                "pool",
+                kind="Dense",
+                shape=(4,),
+                receptive_field=None,
+                stride=None,
+                bounds=None,
+            ),
         ],
         name="branching",
         classes=["tabby cat", "espresso", "<b>crash helmet</b>", "moped & friends"],

@@ -15,8 +15,10 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.config.reading import read_config
+from generator.console.wording import layer_table
 from generator.pipeline import load_plan
 from tests.conftest import ROOT, Rendered, click_run, command, environment, process_run
+from tests.synthetic import layer
 
 PICTURES = 14
 
@@ -72,6 +74,12 @@ def test_layers_lists_names_kinds_shapes_channels_and_fields(tiny_file: Path) ->
     assert ["first", "Conv2D", "32 x 32 x 6", "6", "3 px"] in table
     assert ["second", "Conv2D", "16 x 16 x 8", "8", "5 px"] in table
     assert ["pool", "GlobalAveragePooling2D", "8", "8", "all"] in table
+
+
+def test_layers_tells_height_and_width_where_they_differ() -> None:
+    fields = [(1, 7), (7, 7), None]
+    _, *lines = layer_table(layer("conv", 4, "input", receptive_field=field) for field in fields)
+    assert [re.split(r"\s{2,}", line)[-1] for line in lines] == ["1 x 7 px", "7 px", "all"]
 
 
 def test_layers_takes_a_name_from_the_config(copy: Path) -> None:

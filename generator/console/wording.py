@@ -141,9 +141,16 @@ def _shape(shape: Iterable[int | None]) -> str:
 
 def layer_table(layers: Iterable[Any]) -> Iterator[str]:
     """Lines: the layers of an anatomy that can be rendered, under a heading."""
-    yield f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>7}"
+    yield f"{'layer':<44} {'kind':<24} {'shape':<18} {'channels':>8} {'sees':>11}"
     for layer in layers:
         if layer.renderable:
             shape = _shape(layer.shape)
-            sees = f"{layer.receptive_field} px" if layer.receptive_field else "all"
-            yield f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>7}"
+            sees = _sees(layer.receptive_field)
+            yield f"{layer.name:<44} {layer.kind:<24} {shape:<18} {layer.channels:>8} {sees:>11}"
+
+
+def _sees(field: tuple[int, int] | None) -> str:
+    """`35 px`, or height and width where they differ: `1 x 7 px`."""
+    if field is None:
+        return "all"
+    return f"{' x '.join(map(str, dict.fromkeys(field)))} px"

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from generator.models.graph import Step
+from generator.models.sight import sights
+from generator.models.trial import Sight
 
 LARGEST_SMALL = 96
 """Pixels up to which a fixed input counts as small."""
@@ -24,9 +26,14 @@ class Layer:
 
     `shape` is the output's shape without the batch axis (None where the network does not fix it):
     (height, width, channels), (tokens, channels) or (channels,), channels last whatever the network does;
-    `channels` the size of its feature axis, `inputs` the names of the layers that feed it, `receptive_field`
-    and `stride` in input pixels (None where they are not defined, as for tokens or behind a global pooling).
-    `renderable` says that its channels can be visualised.
+    `channels` the size of its feature axis, `inputs` the names of the layers that feed it. `renderable` says
+    that its channels can be visualised.
+
+    `receptive_field` is the height and width in input pixels of what a unit sees, of the unit that sees most
+    where they differ; `stride` how far apart are what neighbours see; `bounds` where what the first unit
+    sees begins and ends, as `box` needs it. They are None where that is no box, as for tokens, or all of the
+    input, as behind a global pooling. They say what the graph lets a unit see, borders left aside: a field
+    may be larger than the input.
     """
 
     name: str
@@ -35,9 +42,26 @@ class Layer:
     channels: int
     inputs: tuple[str, ...]
     parameters: int
-    receptive_field: int | None
-    stride: int | None
+    receptive_field: tuple[int, int] | None
+    stride: tuple[float, float] | None
+    bounds: tuple[tuple[float, float], tuple[float, float]] | None
     renderable: bool
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int] | None:
+        """Top, left, bottom, right (both past the last) of a box of input pixels that holds all a unit sees.
+
+        It may reach beyond the picture. None where a unit sees no box.
+        """
+        if self.stride is None or self.bounds is None:
+            return None
+        starts, ends = [], []
+        for unit, stride, (first, last) in zip((row, column), self.stride, self.bounds, strict=True):
+            starts.append(math.ceil(first + unit * stride - _ROUNDING))
+            ends.append(math.floor(last + unit * stride + _ROUNDING) + 1)
+        return starts[0], starts[1], ends[0], ends[1]
+
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,8 +107,7 @@ class Anatomy:
     def from_json(cls, values: dict[str, Any]) -> Anatomy:
         """An anatomy from what `to_json` gave; raises KeyError or TypeError for anything else."""
         layers = tuple(
-            Layer(**{**layer, "shape": tuple(layer["shape"]), "inputs": tuple(layer["inputs"])})
-            for layer in values["layers"]
+            Layer(**{name: _tuples(value) for name, value in layer.items()}) for layer in values["layers"]
         )
         shapes = {"input_shape": tuple(values["input_shape"]), "classes": tuple(values["classes"])}
         return cls(**{**values, **shapes, "layers": layers})
@@ -94,6 +117,10 @@ def own_side(input_shape: Sequence[int | None]) -> int | None:
     """The side of an input (height, width, colours) that is fixed, square and small; else None."""
     height, width = input_shape[:2]
     return height if height is not None and height == width and height <= LARGEST_SMALL else None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def special_tokens(tokens: int) -> int:
@@ -108,30 +135,12 @@ def special_tokens(tokens: int) -> int:
 # -- reading it off a graph ------------------------------------------------------------------------
 
 
-_Shape = tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class _Sight:
-    """What a unit sees of the input: its field and the distance to its neighbour's, in input pixels."""
-
-    field: int
-    stride: int
-
-
 def read_layers(steps: list[Step]) -> tuple[Layer, ...]:
     """The layers of a network, from input to output, from the steps of its graph."""
-    sights: dict[str, _Sight | None] = {}
-    shapes = {step.name: step.shape for step in steps}
-    layers = []
-    for step in steps:
-        inputs = [sights[name] for name in step.inputs]
-        sights[step.name] = sight = _sight(step, inputs, [shapes[name] for name in step.inputs])
-        layers.append(_layer(step, sight))
-    return tuple(layers)
+    return tuple(_layer(step, sight) for step, sight in zip(steps, sights(steps), strict=True))
 
 
-def _layer(step: Step, sight: _Sight | None) -> Layer:
+def _layer(step: Step, sight: Sight | None) -> Layer:
     shape = tuple(step.shape)
     return Layer(
         name=step.name,
@@ -140,42 +149,12 @@ def _layer(step: Step, sight: _Sight | None) -> Layer:
         channels=shape[-1] or 0 if shape else 0,
         inputs=step.inputs,
         parameters=_parameters(step.operation),
-        receptive_field=sight.field if sight else None,
-        stride=sight.stride if sight else None,
+        receptive_field=(sight[0].field, sight[1].field) if sight else None,
+        stride=(sight[0].stride, sight[1].stride) if sight else None,
+        bounds=(sight[0].bounds, sight[1].bounds) if sight else None,
         renderable=len(shape) in (1, 2, 3) and bool(shape[-1]) and bool(step.inputs),
     )
 
 
 def _parameters(operation: Any) -> int:
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
-
-
-def _sight(step: Step, inputs: list[_Sight | None], shapes: list[_Shape]) -> _Sight | None:
-    if not inputs:
-        return _Sight(1, 1)
-    known = [sight for sight in inputs if sight is not None]
-    if len(known) < len(inputs) or len(step.shape) != 3:
-        return None
-    widest = _Sight(max(s.field for s in known), max(s.stride for s in known))
-    operation = step.operation
-    kernel = _first(getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None))
-    if kernel is None:
-        return widest if _keeps_place(step, shapes) else None
-    if "Transpose" in type(operation).__name__:
-        return None
-    reach = (kernel - 1) * (_first(getattr(operation, "dilation_rate", None)) or 1)
-    stride = _first(getattr(operation, "strides", None)) or 1
-    return _Sight(widest.field + reach * widest.stride, widest.stride * stride)
-
-
-def _first(value: Any) -> int | None:
-    return (value[0] if isinstance(value, tuple | list) else value) if value else None
-
-
-def _keeps_place(step: Step, inputs: list[_Shape]) -> bool:
-    """Whether each position of the output depends on the same position of the inputs only."""
-    name = type(step.operation).__name__
-    moves = ("UpSampling", "Resizing", "Permute", "Reshape", "Attention", "Transpose")
-    same = any(shape[:-1] == step.shape[:-1] for shape in inputs)
-    borders = ("Padding", "Cropping", "Pad")
-    return not any(word in name for word in moves) and (same or any(word in name for word in borders))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import ModelError
@@ -26,8 +26,7 @@ class Step:
     """One operation applied once: its name, the operation, its output and the names of what feeds it.
 
     `output` is the symbolic tensor in the flat graph; `channels_first` says that its axes are (n, channels,
-    height, width). `arguments` is what the operation was called with, (positional, by keyword), symbolic
-    tensors of the flat graph among them.
+    height, width).
     """
 
     name: str
@@ -35,7 +34,6 @@ class Step:
     output: Any
     inputs: tuple[str, ...]
     channels_first: bool = False
-    arguments: tuple[tuple[Any, ...], dict[str, Any]] = field(default=((), {}), compare=False)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -149,7 +147,7 @@ class _Walk:
                 if maker is None:
                     first = layout.is_first(operation, tensor, [maker.channels_first for maker in makers])
                     numbered = name if index == 0 else self.name(f"{name}.{index}")
-                    self.add(Step(numbered, operation, tensor, inputs, first, (args, kwargs)))
+                    self.add(Step(numbered, operation, tensor, inputs, first))
                 else:
                     # An operation that only hands on its input (a folded layer) keeps its maker's name.
                     self.steps.append(Step(name, operation, tensor, inputs, maker.channels_first))

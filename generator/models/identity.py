@@ -19,7 +19,7 @@ from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
 from generator.models.preprocessing import Preprocessing
 
-READING = 4
+READING = 5
 """Raised when the same network is read otherwise: what was remembered before is then asked for again."""
 
 

@@ -53,7 +53,7 @@ def evaluated(source: Any, outputs: Sequence[Any], values: Any, instead: Instead
     for place, node in enumerate(nodes):
         args, kwargs = node.arguments.fill_in(known)
         changed = next((instead[id(t)] for t in node.outputs if id(t) in instead), None)
-        results = _called(node.operation, changed, args, kwargs)
+        results = called(node.operation, changed, args, kwargs)
         known.update(zip(map(id, node.outputs), results, strict=True))
         for tensor in node.input_tensors:
             if last[id(tensor)] == place and id(tensor) not in wanted:
@@ -87,9 +87,10 @@ def _size(values: Array) -> float:
     return math.sqrt(float(np.mean(values**2))) if values.size else 0.0
 
 
-def _called(
+def called(
     operation: Any, changed: Callable[..., Any] | None, args: Any, kwargs: dict[str, Any]
 ) -> list[Any]:
+    """What an operation, or what is `changed` in its place, gives outside of training, as a flat list."""
     from keras import tree
 
     if "training" in getattr(operation, "_call_context_args", ()):

@@ -22,10 +22,34 @@ from generator.gallery.names import relative, safe_names
 from generator.gallery.notes import read_notes
 from generator.gallery.pages import Note
 from generator.gallery.pictures import GUTTER, TILE, Encoding, encode_all, tiny_tiles
-from generator.gallery.templating import count, number, script, without_folders
+from generator.gallery.templating import Templates, count, number, script, without_folders
 from generator.models.anatomy import Anatomy
 from tests.conftest import ROOT
 from tests.gallery.conftest import build, files_of
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ((35, 35), "35 px of 64"),
+        ((1, 7), "1 × 7 px of 64"),
+        ((64, 64), "the whole input"),
+        ((99, 7), "99 × 7 px of 64"),
+        (None, "the whole input"),
+    ],
+)
+def test_what_a_unit_sees_is_said_by_height_and_width(
+    tmp_path: Path, field: tuple[int, int] | None, words: str
+) -> None:
+    (tmp_path / "sees.html").write_text(
+        '{% import "partials/macros.html" as m %}{{ m.sees(layer, anatomy) }}'
+    )
+    network = anatomy([layer("conv", 4, "input", receptive_field=field)])
+    said = Templates(tmp_path).part("sees.html", "sees.html", layer=network.layer("conv"), anatomy=network)
+    assert said.strip() == words
+
 
 # -- names and links -------------------------------------------------------------------------------
 

@@ -63,7 +63,11 @@ def test_the_anatomy_of_a_channels_first_network_is_channels_last() -> None:
     assert [layer.name for layer in anatomy.layers][:4] == ["pixels", "conv", "norm", "relu"]
     assert anatomy.layer("conv").inputs == ("pixels",)
     found = {layer.name: (layer.receptive_field, layer.stride) for layer in anatomy.layers}
-    assert (found["relu"], found["depthwise"], found["gated"]) == ((3, 1), (None, None), (None, None))
+    assert (found["relu"], found["depthwise"], found["gated"]) == (
+        ((3, 3), (1, 1)),
+        (None, None),
+        (None, None),
+    )
     assert anatomy.preprocessing.startswith("black becomes 0, white 1: ")
     assert opened("first_of_any_size").anatomy.layer("pooled").shape == (None, None, 6)
 

@@ -38,7 +38,7 @@ def test_layers_of_tokens_are_known_by_their_features(saved: Path) -> None:
         assert layer.shape == (TOKENS, FEATURES) and layer.channels == FEATURES and layer.renderable
         assert layer.receptive_field is None and layer.stride is None
     assert anatomy.layer("places").parameters == (TOKENS + 1) * FEATURES
-    assert (anatomy.layer("patches").receptive_field, anatomy.layer("patches").stride) == (8, 8)
+    assert (anatomy.layer("patches").receptive_field, anatomy.layer("patches").stride) == ((8, 8), (8, 8))
     assert anatomy.layer("block2_out").inputs == ("block2_seen", "block2_back")
 
 
