@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from benchmarks.synthetic import layer
 from generator.cache.entries import Cache
 from generator.config.reading import read_config
 from generator.console.wording import layer_table
 from generator.pipeline import load_plan
 from tests.conftest import ROOT, Rendered, click_run, command, environment, process_run
-from tests.synthetic import layer
 
 PICTURES = 14
 
