@@ -26,6 +26,7 @@ from generator.config.schema import ModelConfig
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output
 from generator.models.zoo import open_model
+from generator.targets import Channel
 
 LAYERS = ("block3b_add", "block5c_add", "block6d_add")
 CHANNELS = tuple(range(16))
@@ -71,7 +72,7 @@ def measure(layer: str, recipe: Recipe) -> tuple[float, float]:
     fingerprint = open_model("efficientnet-lite0", config).anatomy.fingerprint
     fixed = recipe.model_copy(update={"precision": "float32"})
     name = "efficientnet-lite0"
-    wanted = [Wanted(str(channel), channel) for channel in CHANNELS]
+    wanted = [Wanted(str(channel), Channel(channel)) for channel in CHANNELS]
     task = PictureTask(
         name, config, fingerprint, layer, "", fixed, fixed.identity(), tuple(wanted[:4]), batch=4
     )

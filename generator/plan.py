@@ -20,27 +20,32 @@ from generator.config.schema import Channels, Config, LayerConfig, ModelConfig
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.render import RENDERER_VERSION
-from generator.targets import WHOLE
+from generator.targets import Channel, Target, Unit, Whole
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make: a channel of a layer of a model, by a recipe, under its key.
-
-    The channel of a picture of a whole layer is WHOLE.
-    """
+    """One picture to make: of a unit of a layer of a model, by a recipe, under its key."""
 
     model: str
-    layer: str
+    target: Target
     recipe_name: str
-    channel: int
     key: str
+
+    @property
+    def layer(self) -> str:
+        """The layer's name."""
+        return self.target.layer
+
+    @property
+    def channel(self) -> int:
+        """The channel's number, or WHOLE."""
+        return self.target.unit.channel
 
     @property
     def title(self) -> str:
         """How messages name the picture: `efficientnet-lite0/block5c_add/3 (channel)`."""
-        channel = "" if self.channel == WHOLE else f"/{self.channel}"
-        return f"{self.model}/{self.layer}{channel} ({self.recipe_name})"
+        return f"{self.model}/{self.target.name} ({self.recipe_name})"
 
 
 @dataclass(frozen=True)
@@ -90,13 +95,12 @@ def group(jobs: Iterable[Job]) -> list[Group]:
     return [Group(*key, tuple(members)) for key, members in together]
 
 
-def job_key(fingerprint: str, layer: str, channel: int, recipe: Mapping[str, Any]) -> str:
+def job_key(fingerprint: str, target: Target, recipe: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of everything that determines a picture, as canonical JSON; of a recipe, its
     identity."""
     parts = {
         "weights": fingerprint,
-        "layer": layer,
-        "channel": channel,
+        **target.identity,
         "recipe": recipe,
         "renderer": RENDERER_VERSION,
     }
@@ -118,10 +122,10 @@ def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
                 if recipe_name not in recipes:
                     recipes[recipe_name] = config.recipe(recipe_name)
                     identities[recipe_name] = _identity(recipe_name, recipes[recipe_name])
-                for channel in _wanted(recipes[recipe_name], _channels(selection, model), layer):
-                    fingerprint, recipe = anatomies[name].fingerprint, identities[recipe_name]
-                    key = job_key(fingerprint, layer.name, channel, recipe)
-                    jobs[Job(name, layer.name, recipe_name, channel, key)] = None
+                for unit in _wanted(recipes[recipe_name], _channels(selection, model), layer):
+                    target = Target(layer.name, unit)
+                    key = job_key(anatomies[name].fingerprint, target, identities[recipe_name])
+                    jobs[Job(name, target, recipe_name, key)] = None
     ordered = sorted(jobs, key=_order(config, anatomies))
     return Plan(config, anatomies, recipes, identities, tuple(ordered))
 
@@ -152,8 +156,8 @@ def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no
     )
 
 
-def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> list[int]:
-    return [WHOLE] if recipe.of_whole_layer else channels.select(layer.channels)
+def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> Sequence[Unit]:
+    return [Whole()] if recipe.of_whole_layer else [Channel(c) for c in channels.select(layer.channels)]
 
 
 def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:

@@ -36,7 +36,7 @@ def task_of(plan: Plan, members: Group) -> PictureTask:
         recipe_name=members.recipe_name,
         recipe=recipe,
         identity=plan.identities[members.recipe_name],
-        wanted=tuple(Wanted(job.key, job.channel) for job in members.jobs),
+        wanted=tuple(Wanted(job.key, job.target.unit) for job in members.jobs),
         batch=batch_size(recipe),
         group=plan.sizes[members.model, members.layer, members.recipe_name],
         share=plan.config.memory,

@@ -1,6 +1,7 @@
 """What a picture is of: a unit of a layer: a channel, all of it, a channel at a place, or a direction.
 
-A unit has an identity, which enters keys, a name for people, and a number that its random stream is named by.
+A unit has an identity, which enters keys, a name for people, a number that its random stream is named by,
+and the number of its channel, which is WHOLE where it is of no single one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 WHOLE = -1
 """Stands for the channel of a picture that is of a whole layer."""
@@ -26,27 +28,29 @@ Identity = Mapping[str, object]
 class Channel:
     """One channel of a layer, wherever it answers."""
 
-    number: int
+    channel: int
 
     @property
     def identity(self) -> Identity:
         """The channel's number."""
-        return {"channel": self.number}
+        return {"channel": self.channel}
 
     @property
     def name(self) -> str:
         """`3`."""
-        return str(self.number)
+        return str(self.channel)
 
     @property
     def stream(self) -> int:
         """Its own number."""
-        return self.number
+        return self.channel
 
 
 @dataclass(frozen=True)
 class Whole:
     """All of a layer together."""
+
+    channel: ClassVar[int] = WHOLE
 
     @property
     def identity(self) -> Identity:
@@ -90,25 +94,34 @@ class Place:
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction among a layer's channels: a weight for each of them.
+    """A direction among a layer's channels: a weight for each of them, rounded to float32.
 
     `feature` says, where it is a derived feature's, whose: the digest of the derived layer and the number in
     it. Raises ValueError for weights that point nowhere.
     """
 
+    channel: ClassVar[int] = WHOLE
     weights: tuple[float, ...]
     feature: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, self.weights)) or not any(self.weights):
+        try:
+            exact = struct.unpack(self._format, struct.pack(self._format, *self.weights))
+        except OverflowError:
+            exact = ()
+        if not all(map(math.isfinite, exact)) or not any(exact):
             raise ValueError("a direction needs weights that are numbers, and one that is not zero")
+        # A negative zero points where a zero does.
+        object.__setattr__(self, "weights", tuple(weight + 0.0 for weight in exact))
+
+    @property
+    def _format(self) -> str:
+        return f"<{len(self.weights)}f"
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the weights as little-endian float32."""
-        # A negative zero points where a zero does.
-        exact = [weight + 0.0 for weight in self.weights]
-        return hashlib.sha256(struct.pack(f"<{len(exact)}f", *exact)).hexdigest()
+        return hashlib.sha256(struct.pack(self._format, *self.weights)).hexdigest()
 
     @property
     def identity(self) -> Identity:
@@ -145,8 +158,3 @@ class Target:
     def name(self) -> str:
         """`block5c_add/3`, or `block5c_add` for the whole layer."""
         return f"{self.layer}/{self.unit.name}".removesuffix("/")
-
-
-def unit_of(channel: int) -> Channel | Whole:
-    """The unit that a channel's number, or WHOLE, stands for."""
-    return Whole() if channel == WHOLE else Channel(channel)

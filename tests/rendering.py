@@ -13,6 +13,7 @@ from generator.engines import worker
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output, Task
 from generator.models.zoo import open_model
+from generator.targets import WHOLE, Channel, Unit, Whole
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,23 @@ class Picture:
         return self.output.files.get(self.animation_kind, b"")
 
 
+def unit_of(unit: int | Unit) -> Unit:
+    """A unit, or the one that a channel's number, or WHOLE, stands for."""
+    if isinstance(unit, int):
+        return Whole() if unit == WHOLE else Channel(unit)
+    return unit
+
+
 def picture_task(
-    model: str, config: ModelConfig, layer: str, recipe: Recipe, channels: Sequence[int], **more: Any
+    model: str, config: ModelConfig, layer: str, recipe: Recipe, units: Sequence[int | Unit], **more: Any
 ) -> PictureTask:
-    """A task of these channels; the network is opened for its fingerprint; keys are the channels' numbers."""
+    """A task of these channels or other units; the network is opened for its fingerprint; keys are names."""
     if "fingerprint" not in more:
         more["fingerprint"] = open_model(model, config).anatomy.fingerprint
-    wanted = tuple(Wanted(str(channel), channel) for channel in channels)
+    given_units = [unit_of(unit) for unit in units]
+    wanted = tuple(Wanted(unit.name, unit) for unit in given_units)
     given = {"model": model, "config": config, "layer": layer, "recipe": recipe, "wanted": wanted}
-    usual = {"recipe_name": "recipe", "identity": recipe.identity(), "batch": len(channels)}
+    usual = {"recipe_name": "recipe", "identity": recipe.identity(), "batch": len(units)}
     return PictureTask(**{**usual, **given, **more})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan, group, job_key, layer_problems, make_plan, matching_layers
 from generator.render import RENDERER_VERSION
 from generator.selection import only
-from generator.targets import WHOLE
+from generator.targets import WHOLE, Target
+from tests.rendering import unit_of
 
 
 def layer(name: str, kind: str, channels: int, renderable: bool = True) -> Layer:
@@ -120,12 +122,16 @@ def test_a_layers_own_channels_and_recipes_win(tmp_path: Path) -> None:
     assert len(made.jobs) == 1 + 5
 
 
+def key_of(fingerprint: str, layer: str, channel: int, identity: Mapping[str, Any]) -> str:
+    return job_key(fingerprint, Target(layer, unit_of(channel)), identity)
+
+
 def test_a_key_is_the_hash_of_what_the_design_says() -> None:
     """Another form of it would make every user render everything again."""
     recipe = BUILT_IN["channel"]
     parts = {"weights": "f" * 64, "layer": "a", "channel": 1, "recipe": recipe.identity()}
     text = json.dumps({**parts, "renderer": RENDERER_VERSION}, sort_keys=True, separators=(",", ":"))
-    assert job_key("f" * 64, "a", 1, recipe.identity()) == hashlib.sha256(text.encode()).hexdigest()
+    assert key_of("f" * 64, "a", 1, recipe.identity()) == hashlib.sha256(text.encode()).hexdigest()
 
 
 UNSET = {"position": (0.1, 0.2), "direction": ((3, 1.0),), "towards": 7}
@@ -148,13 +154,13 @@ def another(field: str, value: object) -> object:
 def test_keys_change_with_everything_that_changes_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = BUILT_IN["channel"]
     identity = recipe.identity()
-    keys = [job_key("f" * 64, "a", 1, identity), job_key("e" * 64, "a", 1, identity)]
-    keys += [job_key("f" * 64, "b", 1, identity), job_key("f" * 64, "a", 2, identity)]
+    keys = [key_of("f" * 64, "a", 1, identity), key_of("e" * 64, "a", 1, identity)]
+    keys += [key_of("f" * 64, "b", 1, identity), key_of("f" * 64, "a", 2, identity)]
     for field in recipe.identity():
         changed = recipe.model_copy(update={field: another(field, getattr(recipe, field))})
-        keys.append(job_key("f" * 64, "a", 1, changed.identity()))
+        keys.append(key_of("f" * 64, "a", 1, changed.identity()))
     monkeypatch.setattr(generator.plan, "RENDERER_VERSION", -1)
-    keys.append(job_key("f" * 64, "a", 1, identity))
+    keys.append(key_of("f" * 64, "a", 1, identity))
     assert len(set(keys)) == len(keys)
 
 
@@ -163,7 +169,7 @@ def test_a_file_enters_the_key_by_what_is_in_it(tmp_path: Path) -> None:
     for name, content in [("a.png", b"one"), ("b.png", b"one"), ("a.png", b"two")]:
         (tmp_path / name).write_bytes(content)
         recipe = BUILT_IN["caricature"].model_copy(update={"image": tmp_path / name})
-        keys.append(job_key("f" * 64, "a", WHOLE, recipe.identity()))
+        keys.append(key_of("f" * 64, "a", WHOLE, recipe.identity()))
     assert keys[0] == keys[1] != keys[2]
 
 

@@ -1,4 +1,4 @@
-"""The kind of task that makes pictures: channels of one layer, by one recipe."""
+"""The kind of task that makes pictures: of units of one layer, by one recipe."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import Any
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.tasks import Bench, Pace, Result
+from generator.targets import Unit
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One picture to make: its key, and the channel that it is of."""
+    """One picture to make: its key, and the unit of the layer that it is of."""
 
     key: str
-    channel: int
+    unit: Unit
 
 
 @dataclass(frozen=True)
 class PictureTask:
-    """Channels of one layer to render together by one recipe.
+    """Units of one layer, all of a kind, to render together by one recipe.
 
     `fingerprint` is what planning knew of the network, and `identity` of the recipe, with the digests of its
     files: a worker that finds another network or other files refuses. At most `batch` pictures are optimised

@@ -19,7 +19,6 @@ from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output, Result
 from generator.errors import ModelError
 from generator.render import RENDERER_VERSION
-from generator.targets import unit_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def _render(task: PictureTask, bench: Bench) -> Result:
     finished: list[tuple[Wanted, Any]] = []
     try:
         for together in rounds:
-            units = [unit_of(wanted.channel) for wanted in together]
+            units = [wanted.unit for wanted in together]
             renderings = renderer.render(units, _stop_when(bench.stopping))
             finished += zip(together, renderings, strict=True)
     except _Stopped:
@@ -88,6 +87,8 @@ def _output(task: PictureTask, wanted: Wanted, rendering: Any, setup: Setup, sec
     image, false_colour = encoding.image(rendering.picture, rendering.alpha)
     files = {"png": encoding.png(image)}
     extra: dict[str, Any] = {"precision": setup.precision, "batch": setup.batch}
+    # What it is of beside a channel: a place, or a direction's digest.
+    extra |= {name: value for name, value in wanted.unit.identity.items() if name != "channel"}
     if math.isfinite(rendering.sparsity):
         extra["sparsity"] = round(rendering.sparsity, 4)
     if task.recipe.pictures > 1:
@@ -101,7 +102,7 @@ def _output(task: PictureTask, wanted: Wanted, rendering: Any, setup: Setup, sec
         key=wanted.key,
         model=task.model,
         layer=task.layer,
-        channel=wanted.channel,
+        channel=wanted.unit.channel,
         recipe_name=task.recipe_name,
         recipe={**task.identity, **_recipe(task).model_dump(include=set(FITTED))},
         fingerprint=task.fingerprint,

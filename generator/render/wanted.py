@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from generator.config.objectives import special_tokens
-from generator.targets import Channel, Direction, Place, Unit
+from generator.targets import Direction, Place, Unit
 
 
 class Wanted(NamedTuple):
@@ -54,7 +54,8 @@ def wanted(units: Sequence[Unit], shape: Sequence[int]) -> Wanted:
         raise ValueError("units of several kinds take a batch each")
     if kinds == {Direction}:
         return Wanted(tf.constant([_checked(unit, shape[-1]) for unit in units], tf.float32))
-    numbers = tf.constant([_number(unit) for unit in units], tf.int32)
+    # A picture of a whole layer asks for no channel, but the step has a place for one.
+    numbers = tf.constant([max(0, unit.channel) for unit in units], tf.int32)
     maps = [_map(unit, *grid(shape)) for unit in units if isinstance(unit, Place)]
     return Wanted(numbers, tf.constant(np.stack(maps)) if maps else None)
 
@@ -64,13 +65,6 @@ def _checked(unit: Unit, channels: int) -> tuple[float, ...]:
     if len(unit.weights) != channels:
         raise ValueError(f"a direction of {len(unit.weights)} weights in a layer of {channels} channels")
     return unit.weights
-
-
-def _number(unit: Unit) -> int:
-    if isinstance(unit, Channel):
-        return unit.number
-    # A picture of a whole layer asks for no channel, but the step has a place for one.
-    return unit.channel if isinstance(unit, Place) else 0
 
 
 def _map(unit: Place, height: int, width: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
