@@ -27,7 +27,7 @@ from tests.rendering import unit_of
 
 
 def layer(name: str, kind: str, channels: int, renderable: bool = True) -> Layer:
-    return Layer(name, kind, (8, 8, channels), channels, ("input",), 0, 3, 1, renderable)
+    return Layer(name, kind, (8, 8, channels), channels, ("input",), 0, (3, 3), (1, 1), None, renderable)
 
 
 NET = Anatomy(
