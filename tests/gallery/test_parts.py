@@ -33,10 +33,10 @@ from tests.gallery.conftest import build, files_of
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ((35, 35), "35 px of 64"),
-        ((1, 7), "1 × 7 px of 64"),
-        ((64, 64), "the whole input"),
-        ((99, 7), "99 × 7 px of 64"),
+        ((35, 35), "35 px of 128"),
+        ((1, 7), "1 × 7 px of 128"),
+        ((128, 128), "the whole input"),
+        ((199, 7), "199 × 7 px of 128"),
         (None, "the whole input"),
     ],
 )
