@@ -16,12 +16,12 @@ from generator.config.schema import ModelConfig
 from generator.engines import rendering
 from generator.engines.pictures import PictureTask
 from generator.engines.tasks import Bench, Result
-from generator.targets import WHOLE
+from generator.targets import WHOLE, Direction, Unit
 from tests.rendering import Picture, picture_task, work
 
 
 def task(
-    tiny: Path, channels: Sequence[int], batch: int, layer: str = "second", **changes: object
+    tiny: Path, channels: Sequence[int | Unit], batch: int, layer: str = "second", **changes: object
 ) -> PictureTask:
     config = ModelConfig.model_validate({"source": str(tiny), "layers": "all"})
     base = BUILT_IN[str(changes.pop("recipe", "channel"))]
@@ -179,3 +179,15 @@ def test_dense_layers_and_grey_networks_are_rendered_too(tiny_file: Path, tmp_pa
     grey.save(tmp_path / "grey.keras")
     (picture,) = work(task(tmp_path / "grey.keras", (1,), batch=1, layer="conv"))
     assert pixels(picture).shape == (20, 20)
+
+
+def test_directions_are_rendered_as_channels_are_and_recorded_by_digest(tiny_file: Path) -> None:
+    one_hot = Direction(tuple(float(number == 3) for number in range(8)))
+    mixture = Direction((1.0, -1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0))
+    along, other = work(task(tiny_file, (one_hot, mixture), batch=2))
+    assert along.record.extra["direction"] == one_hot.digest != other.record.extra["direction"]
+    assert along.channel == other.channel == WHOLE
+    (channel,) = work(task(tiny_file, (3,), batch=2))
+    # The same aim from another start: as far, by another way.
+    assert along.activation == pytest.approx(channel.activation, rel=0.5)
+    assert other.trajectory[-1] > other.trajectory[0]
