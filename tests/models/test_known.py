@@ -84,5 +84,6 @@ def test_versions_and_keras_own_settings_are_in_the_digest(
 
 def test_code_that_may_have_changed_is_run_to_know_a_network(tmp_path: Path) -> None:
     assert spec_digest("net", configured(source="my_nets:build")) is None
+    assert spec_digest("net", configured(source="net.keras", imports=["my_layers"])) is None
     remember(None, open_model("net", configured(source="MobileNet", weights="none")).anatomy, Cache(tmp_path))
     assert known_anatomy(None, Cache(tmp_path)) is None
