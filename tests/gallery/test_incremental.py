@@ -278,7 +278,7 @@ EDITS = {
 
 def test_changed_code_of_ours_makes_its_files_again(tmp_path: Path) -> None:
     code, world = tmp_path / "code", tmp_path / "world"
-    for name in ("generator", "tests", "templates"):
+    for name in ("generator", "tests", "templates", "benchmarks"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
 
     def run(folder: Path) -> int:
