@@ -207,5 +207,5 @@ def collage(
 def jpeg(image: Image.Image) -> bytes:
     """A picture as JPEG, for the services that show previews of links and know no WebP."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82, optimize=True)
+    image.save(buffer, "JPEG", quality=70, optimize=True)
     return buffer.getvalue()
