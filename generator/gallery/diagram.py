@@ -91,7 +91,7 @@ _NARROW, _WIDE = frozenset("fijlrtI.,:;'|()[]·- "), frozenset("mwMW@%…")
 
 def width_of(text: str, size: int) -> int:
     """How wide a text of that font size may be at most: as in Verdana, bold from 14 on."""
-    letters = sum(0.42 if c in _NARROW else 1.02 if c in _WIDE or ord(c) > 0x2000 else 0.63 for c in text)
+    letters = sum(0.42 if c in _NARROW else 1.02 if c in _WIDE or ord(c) > 0x2000 else 0.66 for c in text)
     return round(letters * size * (1.13 if size >= 14 else 1.0))
 
 
