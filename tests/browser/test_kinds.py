@@ -118,6 +118,15 @@ def test_whole_layers_are_pinned_and_compared(opened: Open, kinds: str) -> None:
     expect(page).to_have_url(f"{kinds}/{STEM}/index.html#photo")
 
 
+def test_on_a_finer_screen_pictures_are_shown_smaller_and_pixels_stay_whole(opened: Open, kinds: str) -> None:
+    page = opened(f"{kinds}/{STEM}/3.html", device_scale_factor=2)
+    box = picture(page).bounding_box()
+    assert box and box["width"] == 0.8 * 320
+    page.goto(f"{kinds}/models/net/right/3.html")
+    box = picture(page).bounding_box()
+    assert box and box["width"] == 14 * 28
+
+
 def test_small_pictures_are_shown_pixel_by_pixel(opened: Open, kinds: str) -> None:
     page = opened(f"{kinds}/models/net/right/3.html")
     crisp = "image => getComputedStyle(image).imageRendering"
@@ -127,7 +136,7 @@ def test_small_pictures_are_shown_pixel_by_pixel(opened: Open, kinds: str) -> No
     page.goto(f"{kinds}/{STEM}/3.html")
     assert picture(page).evaluate(crisp) == "auto"
     box = picture(page).bounding_box()
-    assert box and box["width"] == 400
+    assert box and box["width"] == 320
     page.goto(f"{kinds}/models/net/right/index.html")
     page.locator("[data-grid] a").nth(1).hover()
     expect(page.locator(".preview img")).to_have_class("small")
