@@ -229,7 +229,7 @@ class Config(Settings):
 
 def is_place(source: str) -> bool:
     """Whether a model's source names something on disk, be it a saved model or not."""
-    return is_file_name(source) or "/" in source or "\\" in source
+    return "://" not in source and (is_file_name(source) or "/" in source or "\\" in source)
 
 
 def is_file_name(source: str) -> bool:

@@ -12,6 +12,9 @@ from typing import Any
 _LIBRARIES = ("keras", "builtins", "tensorflow")
 
 
+NO_MODULE = "a factory is named as Python imports it, `package.module:function`, not by its file"
+
+
 @dataclass(frozen=True)
 class OwnCode:
     """A class or function in a saved network that is no part of Keras, as the file tells of it.
@@ -29,6 +32,8 @@ def refusal(path: Path) -> str | None:
     """Why what lies at a path is no saved network to be opened, and what to do; None if it may be one."""
     if path.is_dir():
         return f"{path}: {_folder(path)}"
+    if ".py:" in path.name:
+        return f"{path}: {NO_MODULE}"
     if not path.is_file():
         return f"{path}: no such file"
     if path.name.endswith(".weights.h5"):

@@ -19,7 +19,7 @@ from generator.models.files import OwnCode
 from generator.models.graph import check_graph, flatten
 from generator.models.preprocessing import Assumed
 from generator.models.scopes import give_safe_names
-from generator.models.tracing import with_graph
+from generator.models.tracing import check_traced, with_graph
 from generator.models.users_code import told, told_as
 
 
@@ -99,6 +99,8 @@ def made(source: str, config: ModelConfig) -> Opened:
     for name in config.imports:
         _module(name, f"imports: {name}")
     module_name, _, function_name = source.partition(":")
+    if module_name.endswith(".py"):
+        raise ModelError(f"{source}: {files.NO_MODULE}")
     module = _module(module_name, source)
     factory = getattr(module, function_name, None)
     if not callable(factory):
@@ -155,6 +157,9 @@ def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
     elif graph is not network and source.endswith(".keras"):
         # Keras leaves a subclassed model that it can't build by itself without its weights; now it is built.
         _load_weights(network, Path(source))
+    if graph is not network:
+        with told_as(source):
+            check_traced(network, graph, source)
     network = graph
     give_safe_names(network)
     check_graph(network)

@@ -7,6 +7,10 @@ from typing import Any
 
 from generator.errors import ModelError, cause
 from generator.models.graph import has_graph
+from generator.models.probing import difference, probe
+
+SAME = 1e-4
+"""How far a traced graph may be from its model, as a share of what that gives."""
 
 
 def with_graph(network: Any, source: str) -> Any:
@@ -35,6 +39,26 @@ def with_graph(network: Any, source: str) -> Any:
     # The model's own variables are part of what it is, though no layer of the traced one holds them.
     traced.own_variables = [weight for weight in network.weights if id(weight) not in known]
     return traced
+
+
+def check_traced(network: Any, graph: Any, source: str) -> None:
+    """Raises ModelError when a model gives something else on a picture than the graph that was traced of it.
+
+    A model that never gives the same twice (dropout that is always on) can't be held against anything.
+    """
+    from keras import tree
+
+    picture = probe(graph.inputs[0].shape[1:])
+    traced, own, again = (tree.flatten(model(picture, training=False)) for model in (graph, network, network))
+    if _differ(traced, own) and not _differ(again, own):
+        raise ModelError(
+            f"{source}: {type(network).__name__} gives something else when its call is traced than when it "
+            "is called on a picture; it must depend on nothing but its input and its weights"
+        )
+
+
+def _differ(outputs: list[Any], others: list[Any]) -> bool:
+    return any(difference(found, expected) > SAME for found, expected in zip(outputs, others, strict=True))
 
 
 def _built_shape(network: Any, source: str) -> tuple[int | None, ...]:

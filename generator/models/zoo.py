@@ -78,6 +78,9 @@ def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
 def _weights_in_words(source: str, weights: str) -> str:
     if weights not in ("imagenet", "none"):
         return f"weights from {Path(weights).name}"
+    if "://" in source:
+        words = "networks are not fetched; give a factory, `source: package.module:function`, that does it"
+        raise ModelError(f"{source}: {words}")
     if is_place(source) or ":" in source:
         return "its own weights"
     return "ImageNet weights" if weights == "imagenet" else "random weights"
@@ -95,6 +98,9 @@ def _start_names_afresh() -> None:
 
 
 def _open(source: str, config: ModelConfig) -> Opened:
+    if "://" in source:
+        words = "networks are not fetched; give a factory, `source: package.module:function`, that does it"
+        raise ModelError(f"{source}: {words}")
     if is_place(source) or ":" in source:
         if config.input_size is not None:
             words = "has an input size of its own; input_size is for networks known by name"

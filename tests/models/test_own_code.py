@@ -226,6 +226,18 @@ def test_a_folder_is_looked_for_beside_the_config(tmp_path: Path) -> None:
     assert said.exit_code == 2 and f"{tmp_path / 'vit'}: a preset of KerasHub" in said.output
 
 
+@pytest.mark.parametrize("source", ["nets/own_nets.py:raises", "own_nets.py:raises", "/x/own_nets.py:raises"])
+def test_a_factory_named_by_its_file_is_told_how_it_is_named(module: Path, source: str) -> None:
+    words = "a factory is named as Python imports it, `package.module:function`, not by its file"
+    assert refused(source) == f"{source}: {words}"
+
+
+def test_nothing_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("models:\n  m:\n    source: hf://keras/vit\n    layers: all\n")
+    said = click_run("plan", tmp_path / "config.yaml")
+    assert said.exit_code == 2 and "models.m: hf://keras/vit: networks are not fetched; give" in said.output
+
+
 # -- factories -------------------------------------------------------------------------------------
 
 FACTORIES = """

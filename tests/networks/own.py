@@ -179,6 +179,46 @@ def only_built() -> Any:
     return lively(network)
 
 
+class Unsure(keras.Model):  # type: ignore[misc]
+    """Dropout that is always on, as for telling how sure a network is."""
+
+    def __init__(self) -> None:
+        super().__init__(name="unsure")
+        self.conv = layers.Conv2D(4, 3, name="conv")
+        self.drop = layers.Dropout(0.5, name="drop")
+
+    def build(self, shape: Any) -> None:
+        """Its layer's weights."""
+        self.conv.build(shape)
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        """Other features each time."""
+        return self.drop(self.conv(x), training=True)
+
+
+def unsure() -> Any:
+    """A model that never gives the same twice."""
+    network = Unsure()
+    network.build((None, 32, 32, 3))
+    return lively(network)
+
+
+class Noisy(layers.Layer):  # type: ignore[misc]
+    """Adds noise, whether anything is learnt or not."""
+
+    def call(self, x: Any) -> Any:
+        """The input, and noise."""
+        return x + keras.random.normal(keras.ops.shape(x))
+
+
+def noisy() -> Any:
+    """A network that never gives the same twice, and whose layers are folded and opened."""
+    source = keras.Input((32, 32, 3), name="pixels")
+    x = layers.BatchNormalization(name="norm")(layers.Conv2D(4, 3, name="conv")(Noisy(name="noise")(source)))
+    return lively(keras.Model(source, layers.Conv2D(4, 3, activation="relu", name="last")(x)))
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 
@@ -194,6 +234,21 @@ def untraceable() -> Any:
     """A model that only runs on numbers."""
     network = Untraceable()
     network(keras.ops.zeros((1, 8, 8, 3)))
+    return network
+
+
+class TwoFaced(keras.Model):  # type: ignore[misc]
+    """Computes something else when it is traced."""
+
+    def call(self, x: Any) -> Any:
+        """More of numbers than of symbols."""
+        return x * (3.0 if hasattr(x, "numpy") else 2.0)
+
+
+def two_faced() -> Any:
+    """A model whose graph is not what it computes."""
+    network = TwoFaced()
+    network.build((None, 8, 8, 3))
     return network
 
 

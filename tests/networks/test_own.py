@@ -133,6 +133,9 @@ def rendered(name: str, layer: str, precision: str = "float32") -> Any:
         ("two_outputs", "conv:2", 32),
         ("written", "block", 32),
         ("only_built", "conv", 40),
+        ("unsure", "drop", 32),
+        ("noisy", "norm", 32),
+        ("noisy", "last", 32),
     ],
 )
 def test_a_channel_renders(name: str, layer: str, side: int) -> None:
@@ -211,6 +214,7 @@ def test_heads_and_shared_layers_each_have_a_name() -> None:
         ("untraceable", "Untraceable can't be traced ("),
         ("subclassed_pair", "has 2 inputs; only networks with one can be shown"),
         ("pair", "has 2 inputs (left, right); only networks with one can be shown"),
+        ("two_faced", "TwoFaced gives something else when its call is traced than when it is called"),
         ("never_called", "call `build((None, height, width, colours))` on it before"),
         ("unknown_colours", "how many colours must be known"),
     ],
