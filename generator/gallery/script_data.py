@@ -78,7 +78,7 @@ def _recipe(layer: LayerView, recipe: RecipeView, cells: Sequence[Cell]) -> dict
     data: dict[str, Any] = {
         "name": recipe.name,
         "slug": recipe.slug,
-        "objective": recipe.recipe.objective,
+        "sign": int(recipe.recipe.aim.sign),
         "states": "".join(LETTERS[shot.state] if shot else "n" for shot in shots),
         "activation": [_short(record.activation) if record else None for record in records],
     }

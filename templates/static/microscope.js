@@ -354,7 +354,7 @@
     const order = layer.orders[by];
     const value = { activation: recipe.activation, sparsity: recipe.sparsity }[by];
     // A channel that is driven down is at its best at the bottom.
-    const sign = recipe.objective === "negative" ? -1 : 1;
+    const { sign } = recipe;
     let sorted = cells;
     if (order) sorted = order.map((index) => cells[index]);
     else if (value) sorted = [...cells].sort((a, b) => sign * ((value[b.index] ?? -sign * Infinity) - (value[a.index] ?? -sign * Infinity)) || a.index - b.index);
