@@ -139,6 +139,7 @@ class _Walk:
             if functional_of(operation) is not None:
                 return self.through(operation, _tensors(args, kwargs), f"{own}/")
             name = self.name(own)
+            _check_joined(operation, _tensors(args, kwargs))
             output = self._replace(name, operation)(*args, **kwargs)
             makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
             inputs = tuple(dict.fromkeys(maker.name for maker in makers))
@@ -161,6 +162,18 @@ class _Walk:
         free = next(name for name in numbered if name not in self._names)
         self._names.add(free)
         return free
+
+
+def _check_joined(operation: Any, tensors: list[Any]) -> None:
+    """Raises ValueError where maps of different sizes meet, which Keras' layer looks at only when built."""
+    from keras.layers import Concatenate
+
+    if not isinstance(operation, Concatenate) or not tensors:
+        return
+    axis = operation.axis % len(tensors[0].shape)
+    for sides in zip(*(tensor.shape[:axis] + tensor.shape[axis + 1 :] for tensor in tensors), strict=True):
+        if len({side for side in sides if side is not None}) > 1:
+            raise ValueError(f"{operation.name}: joins {' and '.join(str(t.shape[1:]) for t in tensors)}")
 
 
 def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:

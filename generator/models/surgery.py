@@ -8,7 +8,7 @@ where it would have none. That this is so is tried on a picture whenever a netwo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -45,8 +45,9 @@ def cut(
 
     The output is (n, height, width, channels), (n, tokens, channels) or (n, channels), also of a network
     that keeps channels first. `size` is height and width, or one number for both. A network that can't take
-    pictures of that size gets them resized to its own. `precision` is the number format that its layers
-    compute in; with `logits` a softmax or sigmoid at the layer itself is left out.
+    pictures of that size gets them resized to its own, or where that is open to the next larger one it takes.
+    `precision` is the number format that its layers compute in; with `logits` a softmax or sigmoid at the
+    layer itself is left out.
 
     What it gives for a picture, which `preprocess` makes network input of, has been found to be what the
     network's own operations give, with the same ReLUs open or left out, within TOLERANCES. Raises ModelError
@@ -68,13 +69,26 @@ def cut(
 
 
 def _flattened(network: Any, canvas: tuple[int, int]) -> list[Step]:
-    """The steps of a network on pictures of a canvas, or of its own size if it takes no other."""
-    try:
-        return flatten(network, (*canvas, network.inputs[0].shape[-1]))
-    except ModelError:
-        raise
-    except (ValueError, TypeError):
-        return flatten(network, tuple(network.inputs[0].shape[1:]))
+    """The steps of a network on pictures of a canvas, or of its own or the next larger size that it takes."""
+    *own, colours = network.inputs[0].shape[1:]
+    *sizes, last = _sizes(canvas, own)
+    for size in sizes:
+        try:
+            return flatten(network, (*size, colours))
+        except ModelError:
+            raise
+        except (ValueError, TypeError):
+            continue
+    return flatten(network, (*last, colours))
+
+
+def _sizes(canvas: tuple[int, int], own: Sequence[int | None]) -> list[tuple[int, ...]]:
+    """Sizes to try: the canvas, then the network's own, whose open sides halve evenly more and more often."""
+    halvings = [2**power for power in range(1, 7)] if None in own else [1]
+    return [canvas] + [
+        tuple(fixed or -(-side // by) * by for side, fixed in zip(canvas, own, strict=True))
+        for by in halvings
+    ]
 
 
 def _assembled(network: Any, shape: tuple[int | None, ...], layer: str, swaps: Swaps) -> Any:

@@ -186,6 +186,37 @@ def test_pictures_of_another_size_are_taken_or_resized() -> None:
     np.testing.assert_allclose(fixed(picture), dense_bn()(picture[:, :SIZE, :SIZE]), rtol=1e-3, atol=1e-4)
 
 
+def unet(side: int | None) -> Any:
+    """Halves its maps twice, doubles them again, and joins what it gets with what it had on the way."""
+    wide = layers.Conv2D(3, 3, padding="same")(source := keras.Input((side, side, 3)))
+    half = layers.Conv2D(4, 3, padding="same")(layers.MaxPooling2D()(wide))
+    x = layers.Conv2DTranspose(4, 2, strides=2)(layers.MaxPooling2D()(half))
+    x = layers.UpSampling2D()(layers.Concatenate(name="skip")([x, half]))
+    return keras.Model(source, layers.Conv2D(2, 1, name="out")(layers.Concatenate()([x, wide])))
+
+
+@pytest.mark.parametrize(
+    ("side", "canvas", "seen"),
+    [
+        (16, (16, 16), (16, 16)),
+        (16, (12, 20), (12, 20)),  # another size, but one that fits
+        (16, (13, 13), (16, 16)),
+        (None, (16, 20), (16, 20)),
+        (None, (13, 13), (16, 16)),
+        (None, (18, 23), (20, 24)),
+    ],
+)
+def test_maps_that_are_joined_get_pictures_of_a_size_that_fits(
+    side: int | None, canvas: tuple[int, int], seen: tuple[int, int]
+) -> None:
+    network, anew = unet(side), unet(None)
+    anew.set_weights(network.get_weights())
+    picture = np.random.default_rng(0).random((1, *canvas, 3)).astype("float32")
+    np.testing.assert_allclose(
+        cut(network, "out", canvas)(picture), anew(layers.Resizing(*seen)(picture)), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_a_layer_that_is_not_there() -> None:
     with pytest.raises(ModelError, match="no layer 'nowhere'"):
         cut(conv_bn(), "nowhere", SIZE)
