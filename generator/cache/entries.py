@@ -22,7 +22,6 @@ import io
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +33,6 @@ from generator.cache.encoding import (
     failure_name,
     json_bytes,
     key_of,
-    kind_of,
     read_record,
     written_record,
 )
@@ -171,7 +169,7 @@ class Cache:
             if RECORD in files:
                 record = files.pop(RECORD)
                 entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files.items())))
-        index.close()
+        index.close(entries)
         failures = {
             key_of(name): Stamp(state.written, state.size, True)
             for name, state in self.store.list("failures/")
@@ -181,12 +179,16 @@ class Cache:
 
     def _files(self) -> Iterator[tuple[str, dict[str, State]]]:
         """Each key that has any file, with its files by kind; leftovers of killed runs are passed over."""
-        for _, folder in groupby(self.store.list("entries/"), lambda item: item[0].rpartition("/")[0]):
-            files: dict[str, dict[str, State]] = {}
-            for name, state in folder:
-                if not name.endswith(".tmp"):
-                    files.setdefault(key_of(name), {})[kind_of(name)] = state
-            yield from files.items()
+        before, files = "", dict[str, dict[str, State]]()
+        for name, state in self.store.list("entries/"):
+            folder, _, file = name.rpartition("/")
+            if folder != before:
+                yield from files.items()
+                before, files = folder, {}
+            key, _, kind = file.partition(".")
+            if not kind.endswith(".tmp"):
+                files.setdefault(key, {})[kind] = state
+        yield from files.items()
 
     def stamps(self) -> dict[str, Stamp]:
         """For each whole entry and each failure, what changes when it does."""

@@ -7,7 +7,7 @@ index is a memory only: without it, or with entries that it does not know, they 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from generator.cache.store import State, Store
@@ -22,30 +22,30 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._before = _read(store)
-        self._now: dict[str, int] = {}
+        self._fresh: dict[str, int] = {}
 
     def knows(self, key: str, files: Mapping[str, State]) -> bool:
         """Whether an entry was found whole and none of its files has changed since."""
-        mark = _mark(files)
-        known = self._before.get(key) == mark
-        if known:
-            self._now[key] = mark
-        return known
+        return self._before.get(key) == _mark(files)
 
     def add(self, key: str, files: Mapping[str, State]) -> None:
         """An entry was found whole."""
-        self._now[key] = _mark(files)
+        self._fresh[key] = _mark(files)
 
-    def close(self) -> None:
-        """Keep what was judged; a cache that can't be written is read again next time."""
-        if self._now != self._before:
+    def close(self, entries: Collection[str]) -> None:
+        """Keep what was judged of the entries that there are.
+
+        A cache that can't be written is read again next time.
+        """
+        if self._fresh or len(entries) != len(self._before):
+            now = {key: self._fresh[key] if key in self._fresh else self._before[key] for key in entries}
             with suppress(CacheError):
-                self._store.put(NAME, json.dumps(self._now).encode(), durable=False)
+                self._store.put(NAME, json.dumps(now).encode(), durable=False)
 
 
 def _mark(files: Mapping[str, State]) -> int:
     """A number that differs when any size or time does."""
-    return hash(tuple(sorted(files.values())))
+    return sum(map(hash, files.values()))
 
 
 def _read(store: Store) -> dict[str, int]:

@@ -38,7 +38,7 @@ class Record:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Record:
         """From what `to_json` gave, and more that is left out; ValueError when something is missing."""
-        known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        known = {name: values[name] for name in _RECORD if name in values}
         try:
             return cls(**{**known, "trajectory": tuple(known["trajectory"])})
         except (KeyError, TypeError) as error:
@@ -49,6 +49,9 @@ class Record:
         values = asdict(self)
         del values["picture_sha256"]
         return values
+
+
+_RECORD = tuple(one.name for one in fields(Record))
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Store(Protocol):
         """Remove a file if there is one."""
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, State]]:
-        """All files whose name starts with `prefix`, in any order; much faster than reading them.
+        """All files whose name starts with `prefix`, folder by folder; much faster than reading them.
 
         What a killed writer left behind is listed too, under a name that ends in `.tmp`.
         """
