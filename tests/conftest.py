@@ -77,6 +77,11 @@ class Ran:
     out: str
     err: str
 
+    @property
+    def complaints(self) -> list[str]:
+        """What it said on standard error, progress left out: how often that is shown depends on the machine."""
+        return [line for line in self.err.splitlines() if " a second, about " not in line]
+
 
 def process_run(*args: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Ran:
     """build-site in a process of its own, as a user runs it, its output going to pipes."""

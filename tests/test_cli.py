@@ -243,7 +243,7 @@ def test_a_first_run_renders_everything_and_says_so(rendered: Rendered) -> None:
     assert rendered.ran.code == 0, rendered.ran.err
     assert said[:2] == ["Opening tiny ...", f"Rendering {PICTURES} of {PICTURES} pictures with 1 worker ..."]
     assert re.fullmatch(rf"Rendered {PICTURES} pictures in [\d.]+ s \([\d.]+ a second\)\.", said[2])
-    assert rendered.ran.err == ""
+    assert rendered.ran.complaints == []
     plan = load_plan(rendered.config)
     cache = Cache(plan.config.cache)
     assert cache.keys() == plan.keys and len(plan.jobs) == PICTURES
@@ -257,7 +257,8 @@ def test_an_entry_holds_the_picture_and_what_is_known_of_it(rendered: Rendered) 
         record = cache.get(job.key)
         assert record is not None
         assert (record.model, record.layer, record.channel) == (job.model, job.layer, job.channel)
-        assert record.recipe == plan.recipes["channel"].identity()
+        # The network's input is small: pictures have its size, and are shifted in proportion.
+        assert record.recipe == {**plan.recipes["channel"].identity(), "size": 32, "jitter": 8}
         assert len(record.trajectory) == 3 and record.seconds > 0
         assert set(record.versions) == {"renderer", "pocket-microscope", "tensorflow", "keras", "numpy"}
         with Image.open(cache.picture_path(job.key)) as image:
@@ -344,7 +345,7 @@ def test_a_cache_in_use_is_left_alone(copy: Path) -> None:
 
 def test_what_fails_is_named_and_the_rest_is_done(broken: Rendered) -> None:
     assert broken.ran.code == 1, broken.ran.err
-    said = broken.ran.err.splitlines()
+    said = broken.ran.complaints
     assert said[0] == "Failed: broken/good/2 (channel): its activation became infinite or not a number"
     assert re.fullmatch(
         r"Failed: broken/unlucky/0 \(channel\): InvalidArgumentError: .*what bad luck.*", said[1]
