@@ -23,7 +23,7 @@ from generator.errors import ConfigError
 from tests.conftest import click_run
 
 NOT_OURS = re.compile(
-    rf"Input |[Vv]alid |validation|pydantic|\[type=|Value error|Field required|Extra inputs|{UNKNOWN}"
+    rf"Input |a valid |validation|pydantic|\[type=|Value error|Field required|Extra inputs|{UNKNOWN}"
 )
 """What pydantic would say, and users must never read."""
 

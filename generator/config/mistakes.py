@@ -44,8 +44,12 @@ def read_settings(raw: dict[str, Any], unusable: Iterable[Location]) -> tuple[Co
             if not any(other[: len(place)] == place for other in wrong):
                 problems.append(problem)
             wrong.append(place)
+        before = repr(raw)
         for problem in found:
             _leave_out(raw, problem.location)
+        if repr(raw) == before:
+            raw.clear()  # whatever pydantic means, it is told; nothing else can be found
+            raw["models"] = {}
 
 
 def read_recipe(
@@ -106,28 +110,32 @@ _NO_CHANNELS = Channels(())
 
 
 def _leave_out(raw: dict[str, Any], location: Location) -> None:
-    """Take a wrong field out of `raw`, or what is around it. Items of lists keep their places."""
+    """Take a wrong field out of `raw`; one that is gone already is left. Items of lists keep their places."""
     match location:
-        case ():
-            raw.clear()
-            raw["models"] = {}
         case ("models",):
             raw["models"] = {}
-        case ("models", name, "layers"):
-            raw["models"][name]["layers"] = [_no_layer(None)]
-        case ("models", name, "layers", int(place), *inside) if inside in ([], ["name"]):
-            layers = raw["models"][name]["layers"]
-            layers[place] = _no_layer(layers[place])
-        case ("models", name, "layers", int(place), "channels", *_):
-            raw["models"][name]["layers"][place]["channels"] = _NO_CHANNELS
-        case (*around, "recipes", int(place)):
-            _inside(raw, (*around, "recipes"))[place] = "channel"
+        case ("models", _, "layers"):
+            _put(raw, location, [_no_layer(None)])
+        case ("models", _, "layers", int(_), *inside) if inside in ([], ["name"]):
+            layer = location[:4]
+            _put(raw, layer, _no_layer(_inside(raw, layer)))
+        case ("models", _, "layers", int(_), "channels", *_):
+            _put(raw, location[:5], _NO_CHANNELS)
+        case (*_, "recipes", int(_)):
+            _put(raw, location, "channel")
         case (*around, last):
             parent = _inside(raw, around)
-            if isinstance(parent, dict) and last in parent:
-                del parent[last]
-            else:
+            if isinstance(parent, list):
                 _leave_out(raw, tuple(around))
+            elif isinstance(parent, dict):
+                parent.pop(last, None)
+
+
+def _put(raw: dict[str, Any], location: Location, value: object) -> None:
+    """Put a value in a field's place, if there is a place for it."""
+    *around, last = location
+    if _child(parent := _inside(raw, around), last) is not _ABSENT or isinstance(parent, dict):
+        parent[last] = value
 
 
 def _no_layer(wrong: Any) -> dict[str, Any]:
