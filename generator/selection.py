@@ -20,7 +20,8 @@ def only(plan: Plan, selections: Iterable[str]) -> list[Job]:
     """
     chosen: set[Job] = set()
     for text in selections:
-        found = {job for job in plan.jobs if any(part.names(job) for part in _readings(text))}
+        parts = list(_readings(text))
+        found = {job for job in plan.jobs if any(part.names(job) for part in parts)}
         if not found:
             raise UserError(f"--only {text}: {_why_nothing(text, plan)}")
         chosen |= found

@@ -20,6 +20,7 @@ from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
 from generator.errors import ConfigError
+from generator.pipeline import load_plan
 from tests.conftest import click_run
 
 NOT_OURS = re.compile(
@@ -228,6 +229,65 @@ def test_mistakes_everywhere_at_once_are_all_told(folder: Path, kind: str) -> No
     for number, field in found.values():
         assert any(line.startswith(f"{number}: {field}") for line in lines), field
     assert len(lines) == len(plants)
+
+
+EVERYWHERE = """\
+titel: x
+output: .
+recipes:
+  interpolation: {towards: 99, sizes: 3}
+  mine: {base: caricature, image: 5}
+models:
+  tiny:
+    source: SOURCE
+    input_sise: 3
+    classes: names.txt
+    channels: [0, 7-99]
+    recipes: [chanel, class-token]
+    layers:
+      - {name: frist, chanels: 3}
+      - {name: second, channels: 4-98, recipes: [interpolation, mine, neurone, direction]}
+      - {name: first, channels: 3-x}
+      - 5
+      - pool
+  other:
+    source: no.keras
+    layers: [{name: a, recipes: []}]
+"""
+
+
+def test_what_the_file_and_what_only_the_network_shows_are_told_together(
+    tmp_path: Path, tiny_file: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(EVERYWHERE.replace("SOURCE", str(tiny_file)))
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    told = [line.removeprefix(f"{path}:").partition("; those are")[0] for line in caught.value.problems]
+    assert told == [
+        "1: titel: unknown key; did you mean `title`?",
+        f"2: output: {tmp_path} holds this config; name a folder of its own, e.g. site",
+        "4: recipes.interpolation.towards: channels 99: layer 'second' has 8, 0 to 7",
+        "4: recipes.interpolation.sizes: unknown key; did you mean `size`?",
+        "5: recipes.mine.image: should be a path, in quotes if need be, not 5",
+        "9: models.tiny.input_sise: unknown key; did you mean `input_size`?",
+        "10: models.tiny.classes: names 2 classes, but layer 'classes' has 5",
+        "11: models.tiny.channels: channels 7-99: layer 'pool' has 8, 0 to 7",
+        "12: models.tiny.recipes: recipe 'class-token' is not for layer 'first', which has no class token",
+        "12: models.tiny.recipes: recipe 'class-token' is not for layer 'pool', which has no class token",
+        "12: models.tiny.recipes[0]: no recipe 'chanel'; did you mean `channel`?",
+        "14: models.tiny.layers[0]: no layer 'frist' in tiny; the nearest are first, first_bn, first_relu",
+        "14: models.tiny.layers[0].chanels: unknown key; did you mean `channels`?",
+        "15: models.tiny.layers[1].channels: channels 4-98: layer 'second' has 8, 0 to 7",
+        "15: models.tiny.layers[1].recipes[2]: no recipe 'neurone'; did you mean `neuron`?",
+        "15: models.tiny.layers[1].recipes[3]: recipe 'direction' needs `direction:`; "
+        "give it under `recipes: direction:`",
+        "16: models.tiny.layers[2].channels: '3-x' is no channel or range; write all, 7, 0-15, first 32",
+        "17: models.tiny.layers[3]: should be a layer's name or a mapping of settings, not 5",
+        f"19: models.other: {tmp_path}/no.keras: no such file",
+        "21: models.other.layers[0].recipes: should not be empty",
+    ]
 
 
 SEVERAL = """\
