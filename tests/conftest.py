@@ -79,7 +79,7 @@ class Ran:
 
     @property
     def complaints(self) -> list[str]:
-        """What it said on standard error, progress left out: how often that is shown depends on the machine."""
+        """What it said on standard error but for progress, which is shown as often as the machine is slow."""
         return [line for line in self.err.splitlines() if " a second, about " not in line]
 
 
