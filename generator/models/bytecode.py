@@ -95,6 +95,8 @@ def code_content(code: CodeType, of: Of, documentation: str | None = None) -> li
 def _globals(function: FunctionType, of: Of) -> Iterator[list[Any]]:
     """Each global that a function mentions, and what it mentions of modules: `helpers.scale`."""
     scope, names = function.__globals__, sorted(_names(function.__code__))
+    if str(scope.get("__name__")).partition(".")[0] in LIBRARIES:
+        return  # a library's decorator, which took on the name of what it decorates
     mentioned = {name: scope[name] for name in names if name in scope and not name.startswith("__")}
     for name in sorted(_imports(function)):
         mentioned.setdefault(name, _module(name))

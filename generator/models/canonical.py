@@ -13,10 +13,12 @@ import json
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import tree
 
 from generator.models.bytecode import (
@@ -80,6 +82,7 @@ class Canon:
         yield slice, lambda value: ["slice", self.of([value.start, value.stop, value.step])]
         yield np.generic, self._scalar
         yield np.ndarray, self._array
+        yield tf.DType, lambda value: ["type", value.name]
         yield keras.KerasTensor, lambda value: ["tensor", list(value.shape), str(value.dtype)]
         yield keras.random.SeedGenerator, lambda value: ["seeds", value.get_config()["seed"]]
         yield _IDLE, lambda value: ["idle"]
@@ -141,13 +144,17 @@ class Canon:
             held = {name: value for name, value in held.items() if _holds_code(value)}
         held_names = {name.lstrip("_") for name in held}
         told = {name: value for name, value in _settings(operation).items() if name not in held_names}
-        policy = getattr(operation, "dtype_policy", None)
+        number_types = None
+        if isinstance(operation, keras.layers.Layer):
+            policy = operation.dtype_policy.get_config()
+            number_types = [self._config(policy, keras_own=False), operation.autocast]
         return [
             kind.__name__ if own else class_content(kind, self.of, layer=True),
             self._config(told, keras_own=own),
-            None if policy is None else self._config(policy.get_config(), keras_own=False),
+            number_types,
             self.of(dict(sorted(held.items()))),
             [self.of(weight) for weight in getattr(operation, "weights", ())],
+            _graph_file(operation),
         ]
 
     def _config(self, value: Any, *, keras_own: bool) -> Any:
@@ -158,7 +165,10 @@ class Canon:
             return self.of(value)
         if value.get("class_name") == "__lambda__":
             return "code"
-        kept = {str(k): v for k, v in value.items() if not (keras_own and _never_acts(str(k)))}
+        # Keras gains settings from version to version; None is what they are where there are none.
+        kept = {
+            str(k): v for k, v in value.items() if v is not None and not (keras_own and _never_acts(str(k)))
+        }
         # A layer inside, such as a wrapped one. In a data type's policy the name is what counts.
         serialized = "Policy" not in str(value.get("class_name", "Policy"))
         inner = serialized and str(value.get("module")).startswith("keras")
@@ -192,7 +202,7 @@ class Canon:
         if wrapped is not None:  # such as what functools.lru_cache gives
             return ["wrapped", self.of(wrapped)]
         if root_of(kind) in ("keras", "tensorflow"):
-            config = value.get_config() if hasattr(value, "get_config") else getattr(value, "name", None)
+            config = value.get_config() if hasattr(value, "get_config") else None
             return [by_name(kind), self._config(config, keras_own=False)]
         code = self.of(kind)
         if self._follows(kind) and hasattr(value, "__dict__"):
@@ -216,6 +226,13 @@ def _settings(operation: Any) -> dict[str, Any]:
     except Exception:  # a user's code can fail in any way; its attributes are looked at too
         return {}
     return {key: value for key, value in told.items() if key not in ("name", "trainable", "dtype")}
+
+
+def _graph_file(operation: Any) -> str | None:
+    """The digest of the file that holds the graph of a TFSMLayer, of which Keras knows only the weights."""
+    if not isinstance(operation, keras.layers.TFSMLayer):
+        return None
+    return hashlib.sha256((Path(operation.filepath) / "saved_model.pb").read_bytes()).hexdigest()
 
 
 def _never_acts(setting: str) -> bool:

@@ -1,4 +1,4 @@
-"""A graph for subclassed models: their `call` is run once on a symbolic picture."""
+"""A graph for models whose class has a `call` of its own: that is run once on a symbolic picture."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def _differ(outputs: list[Any], others: list[Any]) -> bool:
 
 def _built_shape(network: Any, source: str) -> tuple[int | None, ...]:
     """(n, height, width, colours) that a model was built or called with, before it was saved or returned."""
-    build = network.get_build_config() or {}
+    graph_inputs = getattr(network, "inputs", None) or []
+    build = {"input_shape": tuple(graph_inputs[0].shape)} if len(graph_inputs) == 1 else {}
+    build = build or network.get_build_config() or {}
     shapes = build.get("input_shape", build.get("shapes_dict"))
     if not shapes:
         raise ModelError(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import logging
+import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,19 +17,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from generator.config.schema import ModelConfig
 from generator.models.canonical import Canon, digest
-from generator.models.zoo import open_model
 from tests.models import edited, families
 
 PICTURE = np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype("float32") * 3
 
 
-def seen(source: str) -> tuple[str, Any]:
-    """A network's fingerprint and what it gives for the fixed picture."""
-    model = open_model("net", ModelConfig.model_validate({"source": source, "layers": "all"}))
-    return model.anatomy.fingerprint, np.asarray(model.network(PICTURE))
+def content(network: Any) -> str:
+    """What the fingerprint is made of, apart from names and preprocessing."""
+    return digest(Canon(network).of(network))
 
 
 # -- code ------------------------------------------------------------------------------------------
@@ -38,7 +40,7 @@ class Modules:
         self._folder, self._monkeypatch = folder, monkeypatch
 
     def seen(self, factory: str, edit: tuple[str, str] | None = None) -> tuple[str, Any]:
-        """What is seen of a network in `edited`, with `edit` made in its text."""
+        """A network's content and what it gives for the picture, with `edit` made in the text."""
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         texts = {"nets": edited.NETS, "helpers": edited.HELPERS}
         assert edit is None or edit[0] in "".join(texts.values()), f"nothing to edit: {edit[0]}"
@@ -47,7 +49,8 @@ class Modules:
             for name, text in texts.items():
                 (folder / f"{name}.py").write_text(text if edit is None else text.replace(*edit))
                 patch.delitem(sys.modules, name, raising=False)
-            return seen(f"nets:{factory}")
+            network = getattr(importlib.import_module("nets"), factory)()
+            return content(network), np.asarray(network(PICTURE))
 
     @cache  # noqa: B019
     def unedited(self, factory: str) -> tuple[str, Any]:
@@ -104,11 +107,6 @@ def built(build: families.Build, shape: tuple[int | None, ...] = (6, 6, 3)) -> A
     return network
 
 
-def content(network: Any) -> str:
-    """What the fingerprint is made of, apart from names and preprocessing."""
-    return digest(Canon(network).of(network))
-
-
 def given(network: Any) -> Any:
     random = np.random.default_rng(1)
     return np.asarray(network(random.normal(size=(2, 6, 6, 3)).astype("float32")))
@@ -135,3 +133,37 @@ def test_what_never_acts_is_no_content(family: str) -> None:
 def test_the_input_is_part_of_the_content() -> None:
     shapes: list[tuple[int | None, ...]] = [(6, 6, 3), (12, 12, 3), (6, 12, 3), (None, None, 3), (6, 6, 1)]
     assert len({content(built(lambda x: x * 2.0, shape)) for shape in shapes}) == len(shapes)
+
+
+@pytest.mark.filterwarnings("ignore:.*not decorated with.*")
+def test_the_graph_of_a_saved_model_inside_is_content(tmp_path: Path) -> None:
+    contents = []
+    for activation in ("relu", "tanh"):
+        path = tmp_path / activation
+        built(keras.layers.Conv2D(2, 3, activation=activation)).export(path, verbose=False)
+        part = keras.layers.TFSMLayer(path, call_endpoint="serve")
+        shutil.copytree(path, tmp_path / "part", dirs_exist_ok=True)
+        part.filepath = str(tmp_path / "part")
+        contents.append(content(keras.Model(x := keras.Input((6, 6, 3)), part(x))))
+    assert contents[0] != contents[1]
+
+
+class Table(keras.layers.Layer):  # type: ignore[misc]
+    """Holds what has names of its own in each process, and is used by its own code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1], [2]), 0)
+        self.lock = threading.Lock()
+        self.random = keras.random.SeedGenerator()
+        self.started = logging.getLogger("some name")
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def call(self, x: Any) -> Any:
+        """x, whatever the table says."""
+        return x * 2.0
+
+
+def test_what_differs_from_one_making_to_the_next_is_no_content() -> None:
+    contents = {content(built(lambda x: Table()(x))) for _ in range(2)}
+    assert len(contents) == 1

@@ -116,8 +116,8 @@ def test_input_is_what_the_family_wants(source: str, words: str) -> None:
 
 
 def test_another_input_size() -> None:
-    anatomy = opened(source="MobileNet", weights="none", input_size=96).anatomy
-    assert anatomy.input_shape == (96, 96, 3)
+    small, large = (opened(source="MobileNet", weights="none", input_size=n).anatomy for n in (64, 96))
+    assert large.input_shape == (96, 96, 3) and small.fingerprint != large.fingerprint
     assert opened(source="efficientnet-lite0", input_size=96).anatomy.input_shape == (96, 96, 3)
 
 

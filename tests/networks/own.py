@@ -219,6 +219,23 @@ def noisy() -> Any:
     return lively(keras.Model(source, layers.Conv2D(4, 3, activation="relu", name="last")(x)))
 
 
+class Twice(keras.Model):  # type: ignore[misc]
+    """Has a graph, and a `call` that does more."""
+
+    def __init__(self) -> None:
+        pixels = keras.Input((8, 8, 3), name="pixels")
+        super().__init__(pixels, layers.Conv2D(2, 3, name="conv")(pixels), name="twice")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """What the graph gives, twice."""
+        return 2.0 * super().call(x, training=training)
+
+
+def more_than_its_graph() -> Any:
+    """A functional model of a class that does more."""
+    return lively(Twice())
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from tests.networks import own
 from tests.rendering import picture_task, work
 
 FIRST = ["first", "first_of_any_size", "first_inside", "first_outside", "first_nested", "first_flat"]
-LAST = ["grey", "many_colours", "whole_numbers", "two_outputs", "written"]
+LAST = ["more_than_its_graph", "grey", "many_colours", "whole_numbers", "two_outputs", "written"]
 
 
 def configured(name: str) -> ModelConfig:
