@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page_loads import loads
 from benchmarks.synthetic import anatomy, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
 from generator.gallery.site import SiteReport, build_site
@@ -35,17 +36,6 @@ PIXELS = 160
 VARIETY = 500
 """Different pictures; more channels than these share them, so that a cache is made in seconds."""
 RUNS = 5
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass(frozen=True)
@@ -176,29 +166,16 @@ def growth(folder: Path, channels: int, busy: float) -> Figure:
 
 # -- a large page in a browser ---------------------------------------------------------------------
 
-OBSERVE = """
-window.seen = {paint: 0, shift: 0, tasks: []};
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) seen.paint = entry.startTime;
-}).observe({type: 'largest-contentful-paint', buffered: true});
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) seen.shift += entry.value;
-}).observe({type: 'layout-shift', buffered: true});
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) seen.tasks.push(entry.duration);
-}).observe({type: 'longtask', buffered: true});
-"""
 
-
-def page_figures(page: Path) -> Iterator[Figure]:
-    """How the page of 1,280 channels loads from the disk, and how it scrolls and sorts."""
-    runs = list(_loads(page))
-    paint = statistics.median(run["paint"] for run in runs)
-    longest = max(run["longest"] for run in runs)
-    typical = statistics.median(run["longest"] for run in runs)
-    requests = max(run["requests"] for run in runs)
-    shift = max(run["shift"] for run in runs)
-    frames = statistics.median(run["frame"] for run in runs)
+def page_figures(model: Path) -> Iterator[Figure]:
+    """How the page of 1,280 channels loads from the disk, and how it scrolls; what other pages fetch."""
+    runs = list(loads(model / "layer00" / "index.html", RUNS + 1))
+    paint = statistics.median(run.paint for run in runs)
+    longest = max(run.longest for run in runs)
+    typical = statistics.median(run.longest for run in runs)
+    requests = max(run.requests for run in runs)
+    shift = max(run.shift for run in runs)
+    frames = statistics.median(run.frame for run in runs)
     yield Figure(
         "Page of 1,280 channels: largest paint", f"{paint:.0f} ms (median of {RUNS})", "< 500 ms", paint < 500
     )
@@ -209,52 +186,19 @@ def page_figures(page: Path) -> Iterator[Figure]:
     )  # fmt: skip
     yield Figure("… cumulative layout shift", f"{shift:.4f}", "< 0.02", shift < 0.02)
     yield Figure("… frame while scrolling, 95th percentile", f"{frames:.0f} ms", "< 50 ms", frames < 50)
+    (one,) = loads(model / "layer00" / "640.html", 1)
+    yield Figure(
+        "A channel's page: pictures fetched", f"{one.pictures:.0f} kB", "< 300 kB", one.pictures < 300
+    )
+    (one,) = loads(model / "index.html", 1)
+    layers = len(list(model.glob("*/best.webp")))
+    fetched = f"{one.pictures:.0f} kB, of {layers} layers {one.pictures / layers:.0f} kB each"
+    yield Figure("A model's page: pictures fetched", fetched, "< 200 kB a layer", one.pictures < 200 * layers)
 
 
 def _task(milliseconds: float) -> str:
     """Browsers report tasks from 50 ms on."""
     return f"{milliseconds:.0f} ms" if milliseconds else "under 50 ms"
-
-
-SCROLL = """() => new Promise(done => {
-  const times = [];
-  let last = performance.now();
-  const step = now => {
-    times.push(now - last);
-    last = now;
-    scrollBy(0, 80);
-    if (times.length < 120) requestAnimationFrame(step);
-    else done(times.slice(1).sort((a, b) => a - b)[Math.floor(0.95 * (times.length - 1))]);
-  };
-  requestAnimationFrame(step);
-})"""
-
-
-def _loads(page: Path) -> Iterator[dict[str, float]]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        for _ in range(RUNS + 1):
-            context = browser.new_context(viewport={"width": 1440, "height": 900})
-            context.add_init_script(OBSERVE)
-            tab = context.new_page()
-            requests: list[str] = []
-            tab.on("request", lambda request, seen=requests: seen.append(request.url))
-            tab.goto(page.as_uri(), wait_until="load")
-            tab.wait_for_timeout(1000)
-            before = len(requests)
-            seen = tab.evaluate("window.seen")
-            frame = tab.evaluate(SCROLL)
-            context.close()
-            yield {
-                "paint": seen["paint"],
-                "shift": seen["shift"],
-                "longest": max(seen["tasks"], default=0),
-                "requests": before,
-                "frame": frame,
-            }
-        browser.close()
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -300,7 +244,7 @@ def main() -> None:
         return
     figures = list(build_figures(options.folder, options.channels))
     output = large_plan(options.folder, options.channels).config.output
-    figures += page_figures(output / "models" / "large" / "layer00" / "index.html")
+    figures += page_figures(output / "models" / "large")
     section = table(figures, f"python -m benchmarks.gallery {shlex.join(sys.argv[1:])}")
     print(section)
     if options.save:

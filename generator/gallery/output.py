@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from generator.cache.local import write_atomically
@@ -201,8 +201,7 @@ def _read_manifest(path: Path) -> set[str]:
 
 def _inside(name: str) -> bool:
     """Whether a path stays in the folder."""
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and path.parts != ()
+    return "\\" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
