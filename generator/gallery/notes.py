@@ -23,7 +23,7 @@ def read_notes(path: Path, plan: Plan) -> tuple[dict[str, Note], list[str]]:
     Without the file there are no notes. Raises UserError when it can't be read as a mapping.
     """
     if not path.exists():
-        # Only a file that the user asked for by name is missed.
+        # The default need not be there; a file that the config names should.
         return {}, [f"{path}: no such file, so there are no notes"] if path.name != "notes.yaml" else []
     read = read_yaml(path)
     if read.value is not None and not isinstance(read.value, dict):

@@ -39,7 +39,8 @@ EFFORT = 0
 GREY = 128
 TINY = 32
 """Side of the thumbnails by which pictures are compared."""
-SHEETS_WORTH_PROCESSES = 6
+WORTH_PROCESSES = 400
+"""Pictures from which several processes are quicker: each takes a second to start."""
 
 Tiles = npt.NDArray[np.uint8]
 
@@ -75,7 +76,7 @@ class Encoded:
 
 def encode_all(encodings: Sequence[Encoding]) -> Generator[Encoded]:
     """Encode and write sheets and pictures, on all cores when there are many; in the order given."""
-    if len(encodings) < SHEETS_WORTH_PROCESSES:
+    if sum(len(encoding.pictures) for encoding in encodings) < WORTH_PROCESSES:
         yield from map(encode, encodings)
         return
     done = 0

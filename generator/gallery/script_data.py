@@ -37,7 +37,7 @@ def _layer(layer: LayerView, summary: Summary) -> dict[str, Any]:
         "channels": ranges(layer.channels),
         "recipes": [[recipe.name, recipe.slug] for recipe in layer.recipes],
         "wholes": [[recipe.name, recipe.slug] for recipe in layer.wholes if recipe.slug in summary.wholes],
-        "bare": {slug: ranges(channels) for slug, channels in summary.without.items()},
+        "without": {slug: ranges(channels) for slug, channels in summary.without.items()},
         **_note(layer.note),
         "notes": {str(channel): _note(note) for channel, note in layer.notes},
         "classes": [layer.classes[c] for c in layer.channels] if layer.classes else [],

@@ -5,12 +5,15 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from generator.cache.entries import Cache
+from generator.errors import CacheError
 from generator.gallery import pages_host
 from generator.gallery.gather import Gathered, gather
 from generator.gallery.layers import LayerSection
@@ -24,6 +27,9 @@ from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates
 from generator.plan import Plan
+
+PATIENCE = 300
+"""Seconds to wait for another build of the same gallery; one of 20,000 channels takes 45."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,32 @@ def check_gallery(plan: Plan) -> None:
 def build_site(plan: Plan, cache: Cache) -> SiteReport:
     """Write the gallery of a plan, as far as the cache holds its pictures, into the config's output.
 
-    Raises UserError as `check_gallery` does, and CacheError when a file can't be written.
+    Raises UserError as `check_gallery` does, and CacheError when a file can't be written or somebody else
+    writes the gallery for long.
     """
+    with _only_writer(plan, cache):
+        return _build_site(plan, cache)
+
+
+@contextmanager
+def _only_writer(plan: Plan, cache: Cache) -> Iterator[None]:
+    """Wait until nobody else writes the gallery: of two at once, each would remove what the other wrote."""
+    path = cache.gallery_path(plan.config.output).with_suffix(".lock")
+    lock = FileLock(path, timeout=PATIENCE)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise CacheError(f"{plan.config.output}: another build-site writes this gallery") from None
+    except OSError as error:
+        raise CacheError(f"{path}: can't write: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build_site(plan: Plan, cache: Cache) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
     templates, output, snapshot = (
         Templates(plan.config.templates),

@@ -628,7 +628,7 @@
       make("div", {}, ...(recipes.length > 1 ? [choice] : []), remove)));
   }
   function picture(one, slug, channel, alt) {
-    if (channel !== "layer" && inRanges(one.bare[slug], Number(channel))) return make("span", { className: "crop none" }, "no picture");
+    if (channel !== "layer" && inRanges(one.without[slug], Number(channel))) return make("span", { className: "crop none" }, "no picture");
     return make("img", { src: `${root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240, onload: crisp });
   }
   /** Two layers, or one by two recipes: the same channel numbers beside each other. */

@@ -21,7 +21,7 @@ from generator.gallery.likeness import likeness_order
 from generator.gallery.names import relative, safe_names
 from generator.gallery.notes import read_notes
 from generator.gallery.pages import Note
-from generator.gallery.pictures import GUTTER, TILE, Encoding, encode_all, tiny_tiles
+from generator.gallery.pictures import GUTTER, TILE, WORTH_PROCESSES, Encoding, encode_all, tiny_tiles
 from generator.gallery.templating import Templates, count, number, script, without_folders
 from generator.models.anatomy import Anatomy
 from tests.conftest import ROOT
@@ -300,9 +300,10 @@ def test_sheets_hold_their_thumbnails_in_order(tmp_path: Path) -> None:
 def test_many_sheets_in_several_processes_are_the_same_as_in_one(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
     encodings = [
-        Encoding(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),))
+        Encoding(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),) * 64)
         for n in range(7)
     ]
+    assert sum(len(one.pictures) for one in encodings) > WORTH_PROCESSES
     assert [made.encoding for made in encode_all(encodings)] == encodings
     assert len({(tmp_path / f"sheet-{n}.webp").read_bytes() for n in range(7)}) == 1
     assert not any(made.changed or made.written for made in encode_all(encodings[:3]))
@@ -314,7 +315,7 @@ def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "from pathlib import Path\n"
         "from generator.gallery.pictures import Encoding, encode_all\n"
-        "encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),)) for n in range(8)]\n"
+        "encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),) * 64) for n in range(8)]\n"
         "print(len(list(encode_all(encodings))))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -64,7 +64,10 @@ def test_there_are_all_kinds_of_pages(rich: SiteReport) -> None:
     stem = "models/Branch-Net~004f041aa344"
     assert {"index.html", "about.html", "compare.html", "404.html", "families/index.html"} <= names
     assert {f"{stem}/index.html", f"{stem}/stem/index.html", f"{stem}/stem/0.html"} <= names
-    assert len(names) == 5 + 2 + 2 + 5 + (24 + 40 + 10 + 4 + 100)
+    layers = {f"{stem}/stem": 24, f"{stem}/mixed": 40, f"{stem}/predictions": 4, "models/chain/deep": 100}
+    for folder, channels in layers.items():
+        own = {name for name in names if name.startswith(f"{folder}/")}
+        assert own == {f"{folder}/index.html", *(f"{folder}/{channel}.html" for channel in range(channels))}
 
 
 def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[Path, _Links]) -> None:

@@ -18,6 +18,8 @@ from benchmarks.synthetic import anatomy, animation, fill, layer, plan_of, png, 
 from generator.cache.entries import Cache
 from generator.errors import UserError
 from generator.gallery.output import MANIFEST
+from generator.gallery.overview import Overview
+from generator.gallery.sections import Build
 from generator.gallery.site import build_site, check_gallery
 from generator.plan import Plan
 from tests.gallery.conftest import build, files_of, moments_of
@@ -67,7 +69,7 @@ def assert_consistent(output: Path) -> None:
     data = json.loads(re.findall(r'id="layer-data">(.*?)</script>', grid)[0])
     search = json.loads((output / "data/search.js").read_text("utf-8").partition(" = ")[2].rstrip(";\n"))
     for recipe in data["recipes"]:
-        without = search["models"][0]["layers"][0]["bare"][recipe["slug"]]
+        without = search["models"][0]["layers"][0]["without"][recipe["slug"]]
         for channel, state in enumerate(recipe["states"]):
             page = (output / f"models/net/deep/{channel}.html").read_text("utf-8")
             shot = page.partition('<section class="shot')[2].partition(f'id="{recipe["slug"]}"')[2]
@@ -117,11 +119,32 @@ def test_a_cache_that_is_deleted_midway_ends_no_build(
     assert_consistent(report.output)
 
 
+def test_of_two_builds_at_once_one_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other knows of pictures that the first does not; neither takes the other's files for foreign."""
+    plan = small_plan(tmp_path, channels=5)
+    Cache(plan.config.cache).remove(plan.jobs[4].key)
+    write = Overview.write
+    other = threading.Thread(target=build, args=(plan,))
+
+    def meanwhile(self: Overview, build_: Build) -> None:
+        if not other.ident:
+            fill(plan)
+            other.start()
+            other.join(timeout=1)
+        write(self, build_)
+
+    monkeypatch.setattr(Overview, "write", meanwhile)
+    build(plan)
+    other.join()
+    assert (build(plan).shown, build(plan).written) == (5, 0)
+
+
 # -- links, and files that are not ours ------------------------------------------------------------
 
 
-def small_plan(folder: Path) -> Plan:
-    plan = plan_of(folder, {"net": anatomy([layer("deep", 3, "input")])}, {"net": {"layers": ["deep"]}})
+def small_plan(folder: Path, channels: int = 3) -> Plan:
+    network = {"net": anatomy([layer("deep", channels, "input")])}
+    plan = plan_of(folder, network, {"net": {"layers": ["deep"]}})
     fill(plan, plan.due(Cache(plan.config.cache)))
     return plan
 
