@@ -42,7 +42,9 @@ class LocalStore:
         """Remove a file if there is one."""
         path = self.path(name)
         try:
-            path.unlink(missing_ok=True)
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
         except OSError as error:
             raise CacheError(f"{path}: can't be removed: {error.strerror or error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from generator.console.signals import interruptible
 from generator.errors import Interrupted, MicroscopeError, UserError
 
 _OF_THE_GROUP = ("--help", "-h", "--version")
@@ -65,7 +66,8 @@ class CommandGroup(click.Group):
         if self.debug:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         try:
-            return super().main(*args, **options)
+            with interruptible():
+                return super().main(*args, **options)
         except Exception as error:
             if self.debug:
                 raise

@@ -17,7 +17,7 @@ from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
-from generator.console.signals import on_stop
+from generator.console.signals import end_at_next, on_stop
 from generator.console.wording import duration, guess_warning, input_words, many, short, size
 from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
@@ -118,6 +118,8 @@ def _stops(engine: Engine) -> Iterator[Callable[[], bool]]:
 
     with on_stop(stop):
         yield lambda: count > 0
+    if count:
+        end_at_next(EXIT_INTERRUPTED)
 
 
 def check_pages(plan: Plan) -> None:
