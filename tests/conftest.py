@@ -148,10 +148,11 @@ def build():
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """A run in which good/2 (no number) and unlucky/0-1 (can't be computed) fail and good's others don't."""
     folder = tmp_path_factory.mktemp("broken")
-    (folder / "nets.py").write_text(BROKEN)
+    (folder / "unlucky_nets.py").write_text(BROKEN)
     config = folder / "config.yaml"
     config.write_text(
-        "size: 24\nsteps: 3\nbatch: 1\nmodels:\n  broken:\n    source: nets:build\n    preprocessing: unit\n"
+        "size: 24\nsteps: 3\nbatch: 1\nmodels:\n  broken:\n    source: unlucky_nets:build\n"
+        "    preprocessing: unit\n"
         "    layers: [good, {name: unlucky, channels: 0-1}]\n"
     )
     return Rendered(folder, config, process_run("render", config, "--jobs", "1", cwd=folder))

@@ -361,7 +361,7 @@ def test_what_fails_is_named_and_the_rest_is_done(broken: Rendered) -> None:
 
 
 def test_strict_stops_at_the_first_failure(broken: Rendered, tmp_path: Path) -> None:
-    shutil.copy(broken.folder / "nets.py", tmp_path)
+    shutil.copy(broken.folder / "unlucky_nets.py", tmp_path)
     text = broken.config.read_text().replace("[good,", "[{name: good, channels: 2},")
     (tmp_path / "config.yaml").write_text(text.replace("channels: 0-1", "channels: all"))
     ran = process_run("render", "--strict", "--jobs", "1", cwd=tmp_path)

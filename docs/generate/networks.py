@@ -23,6 +23,7 @@ from generator.engines.worker import work
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.zoo import BUILT_IN as BUILT_IN_NETWORKS
 from generator.models.zoo import model_names, open_model
+from generator.targets import Channel
 
 PAGE = Path(__file__).parents[1] / "networks.md"
 SIZE, STEPS, PATIENCE = 64, 2, 420.0
@@ -70,7 +71,7 @@ def render(name: str, config: ModelConfig, anatomy: Anatomy, layer: str) -> str:
         recipe_name="channel",
         recipe=recipe,
         identity=recipe.identity(),
-        wanted=(Wanted("0", 0),),
+        wanted=(Wanted("0", Channel(0)),),
         batch=1,
     )
     (output,) = work(task, Bench()).outputs

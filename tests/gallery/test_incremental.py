@@ -84,7 +84,11 @@ def another(value: Any, world: World) -> Any:
         return not value
     if isinstance(value, int):
         return value + 1
-    if isinstance(value, tuple) and value and isinstance(value[0], str):
+    if isinstance(value, float):
+        return value + 0.5
+    if isinstance(value, tuple) and value and not isinstance(value[0], str):
+        return tuple(another(part, world) for part in value)
+    if isinstance(value, tuple) and value:
         return (*value[:-1], value[-1] + "'")
     return f"{value} <{world.random.randrange(10)}>"
 

@@ -17,7 +17,7 @@ from skimage.data import chelsea
 
 from docs.generate.networks import middle, render
 from generator.config.schema import ModelConfig
-from generator.engines import worker
+from generator.engines import rendering
 from generator.models.zoo import BUILT_IN, _applications, model_names, open_model
 
 SMALLEST = {
@@ -80,7 +80,7 @@ def test_a_family_opens_renders_and_sees_a_photo_as_keras_shows_it(
         assert np.abs(wrong - theirs).max() > 10 * np.abs(ours - theirs).max()
 
     # The worker would open it again, which takes longer than all the rest.
-    monkeypatch.setattr(worker, "_model", lambda setting: model)
+    monkeypatch.setattr(rendering, "network", lambda *_: model)
     assert render(name, config, model.anatomy, chosen.name) == ""
 
 
