@@ -24,15 +24,22 @@
     target.classList.toggle("small", Math.min(target.naturalWidth, target.naturalHeight) < 96);
   }
 
-  // A browser may forbid storage to pages from a disk: then a choice lasts as long as the page.
-  const memory = {};
+  /** Text as searches compare it: without accents, capitals or forms of width. */
+  function fold(text) {
+    const plain = String(text).normalize("NFKD").toLowerCase().replace(/[\u0300-\u036f]/g, "");
+    return plain.replace(/[øłđıß]/g, (letter) => ({ ø: "o", ł: "l", đ: "d", ı: "i", ß: "ss" })[letter]);
+  }
+
+  // A browser may forbid storage, or have no room: then a choice lasts as long as the page.
+  const memory = new Map();
   const store = {
     get(name) {
-      try { return localStorage.getItem("microscope-" + name) ?? memory[name] ?? ""; } catch { return memory[name] ?? ""; }
+      if (memory.has(name)) return memory.get(name);
+      try { return localStorage.getItem("microscope-" + name) ?? ""; } catch { return ""; }
     },
     set(name, value) {
-      memory[name] = value;
-      try { localStorage.setItem("microscope-" + name, value); } catch { /* said above */ }
+      memory.delete(name);
+      try { localStorage.setItem("microscope-" + name, value); } catch { memory.set(name, value); }
     },
   };
 
@@ -40,10 +47,20 @@
   function say(text) {
     status.textContent = text;
     clearTimeout(say.timer);
-    say.timer = setTimeout(() => { status.textContent = ""; }, 2500);
+    say.timer = setTimeout(() => { status.textContent = ""; }, 1500 + 50 * text.length);
   }
 
+  /** What follows the # of the address, put there without a step in the browser's history. */
+  function replaceHash(hash) {
+    // Browsers refuse when it is done very often; the next time will do.
+    try { history.replaceState(history.state, "", location.href.split("#")[0] + (hash && "#" + hash)); } catch { /* said above */ }
+  }
+
+  /** Whether a click means just that, and not a new tab or window. */
+  const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey);
+
   // What search and compare know of the whole site; read when first needed.
+  const MISSING = "This does not work here: the file data/search.js of this gallery is missing.";
   let siteData;
   function site() {
     siteData ??= new Promise((resolve, reject) => {
@@ -66,15 +83,20 @@
 
   // -- pins: addresses such as models/vgg19/block4_conv2/17/channel ------------------------------
 
+  const MOST = 48;
+  const distinct = (list) => [...new Set(list)].slice(0, MOST);
   const pins = {
-    list: () => store.get("pins").split(",").filter(Boolean),
+    // Galleries that share a host share its storage: each has pins of its own.
+    name: "pins:" + new URL(root || "./", location.href).pathname,
+    list: () => distinct(store.get(pins.name).split(",").filter(Boolean)),
     save(list) {
-      store.set("pins", [...new Set(list)].slice(0, 48).join(","));
+      store.set(pins.name, distinct(list).join(","));
       pins.show();
     },
     toggle(address) {
       const list = pins.list();
       const there = list.includes(address);
+      if (!there && list.length >= MOST) { say(`Not pinned: there is room for ${MOST} pictures. Unpin one first.`); return; }
       pins.save(there ? list.filter((other) => other !== address) : [...list, address]);
       say(there ? "Unpinned." : "Pinned. Compare shows what is pinned.");
     },
@@ -86,10 +108,14 @@
         const badge = find("b", link);
         badge.textContent = list.length;
         badge.hidden = !list.length;
-        badge.setAttribute("aria-label", list.length + " pinned");
+        link.ariaLabel = list.length ? `Compare, ${list.length} pinned` : null;
       }
       for (const button of all("[data-pin]")) button.setAttribute("aria-pressed", list.includes(button.dataset.pin));
-      for (const cell of all("[data-grid] a")) cell.classList.toggle("pinned", list.includes(addressOf(cell)));
+      for (const cell of grid ? all("a", grid) : []) {
+        const pinned = list.includes(addressOf(cell));
+        cell.classList.toggle("pinned", pinned);
+        cell.ariaDescription = pinned ? "pinned" : null;
+      }
     },
   };
 
@@ -110,27 +136,36 @@
     ["a", "play its animation"], ["p", "pin this channel"], ["c", "compare what is pinned"], ["f", "filter the grid"],
     ["arrows", "move in the grid, once inside"], ["t", "light or dark"], ["?", "this help"],
   ];
+  const usesKeys = () => store.get("keys") !== "off";
+  function showKeys() {
+    html.classList.toggle("no-keys", !usesKeys());
+    for (const button of all("[data-key]")) button.ariaKeyShortcuts = usesKeys() ? button.dataset.key : null;
+  }
   function help() {
     const rows = KEYS.map(([key, what]) => make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)));
-    const close = make("button", { className: "button", type: "button", onclick: () => dialog.close() }, "Close");
-    const dialog = openDialog("help", "Keyboard shortcuts", make("h2", {}, "Keyboard"), make("dl", {}, ...rows), close);
+    const used = make("input", { type: "checkbox", checked: usesKeys() });
+    used.onchange = () => { store.set("keys", used.checked ? "on" : "off"); showKeys(); };
+    const close = make("button", { className: "button", type: "button", autofocus: true, onclick: () => dialog.close() }, "Close");
+    const dialog = openDialog("help", "Keyboard shortcuts", make("h2", {}, "Keyboard"), make("dl", {}, ...rows),
+      make("p", {}, make("label", {}, used, " Use these shortcuts. Switch them off if they get in the way, as they may of speech input.")), close);
   }
 
   // -- search ------------------------------------------------------------------------------------
 
   const inRanges = (ranges, number) => ranges.some(([first, last]) => first <= number && number <= last);
-  const words = (...texts) => texts.flat().filter(Boolean).join(" ").toLowerCase();
+  const words = (...texts) => fold(texts.flat().filter(Boolean).join(" "));
 
-  /** Everything that has a name, as {kind, title, where, href, text}. */
+  /** Everything that has a name, as {kind, title, where, href, text}; what it is (`layer`) is found too. */
   function* named(data) {
     for (const [tag, path, count] of data.families) {
-      yield { kind: "family", title: tag, where: count === 1 ? "1 channel" : `${count} channels`, href: path, text: words(tag) };
+      yield { kind: "family", title: tag, where: count === 1 ? "1 channel" : `${count} channels`, href: path, text: words("family", tag) };
     }
     for (const model of data.models) {
-      yield { kind: "model", title: model.name, where: model.label || "", href: model.path, text: words(model.name, model.label, model.text, model.tags) };
+      yield { kind: "model", title: model.name, where: model.label || "", href: model.path, text: words("model", model.name, model.label, model.text, model.tags) };
       for (const layer of model.layers) {
         const href = layer.folder + "/index.html";
-        yield { kind: "layer", title: layer.name, where: words(model.name), href, text: words(model.name, layer.name, layer.label, layer.text, layer.tags) };
+        const text = words("layer", model.name, layer.name, layer.label, layer.text, layer.tags);
+        yield { kind: "layer", title: layer.name, where: model.name, href, text };
         for (const [channel, note] of Object.entries(layer.notes)) {
           yield channelEntry(model, layer, channel, note.label || (note.tags || []).join(", "), words(note.label, note.text, note.tags));
         }
@@ -147,43 +182,46 @@
   function channelEntry(model, layer, channel, label, text) {
     return {
       kind: "channel", title: label ? `${channel} ${label}` : `Channel ${channel}`, where: `${model.name} / ${layer.name}`,
-      href: `${layer.folder}/${channel}.html`, text: words(model.name, layer.name, String(channel), text),
+      href: `${layer.folder}/${channel}.html`, text: words("channel", model.name, layer.name, String(channel), text),
     };
   }
-  /** Channels asked for by number: `17`, `block5c 17`, `lite0/head/17`. */
+  /** Channels asked for by number: `17`, `channel 17`, `block5c 017`, `lite0/head/17`. */
   function* numbered(data, tokens) {
     for (const token of tokens.filter((one) => /^\d+$/.test(one))) {
+      const number = Number(token);
       const others = tokens.filter((one) => one !== token);
       for (const model of data.models) {
         for (const layer of model.layers) {
-          const text = words(model.name, layer.name, layer.label);
-          if (inRanges(layer.channels, +token) && others.every((one) => text.includes(one))) {
-            yield channelEntry(model, layer, token, (layer.notes[token] || {}).label || "", "");
+          const text = words("channel", model.name, "layer", layer.name, layer.label);
+          if (inRanges(layer.channels, number) && others.every((one) => text.includes(one))) {
+            yield channelEntry(model, layer, number, (layer.notes[number] || {}).label || "", "");
           }
         }
       }
     }
   }
-  function lookUp(data, query) {
-    const tokens = query.toLowerCase().split(/[\s/]+/).filter(Boolean);
+  function lookUp(data, entries, query) {
+    const tokens = fold(query).split(/[\s/,#]+/).filter(Boolean);
     if (!tokens.length) return [];
     const found = new Map();
-    const rank = (entry) => (entry.title.toLowerCase().startsWith(tokens[0]) ? 0 : 1);
-    const fitting = [...named(data)].filter((entry) => tokens.every((token) => entry.text.includes(token)));
+    const rank = (entry) => (fold(entry.title).startsWith(tokens[0]) ? 0 : 1);
+    const fitting = entries.filter((entry) => tokens.every((token) => entry.text.includes(token)));
     fitting.sort((a, b) => rank(a) - rank(b));
     for (const entry of [...numbered(data, tokens), ...fitting]) if (!found.has(entry.href)) found.set(entry.href, entry);
     return [...found.values()].slice(0, 50);
   }
 
+  const HINT = "A layer’s name, a channel’s number such as “17”, or both.";
   async function search() {
     const input = make("input", {
       type: "search", placeholder: "Layer, channel number, note, class …", ariaLabel: "Search", role: "combobox",
       autocomplete: "off", spellcheck: false, "aria-expanded": "false", "aria-controls": "found", "aria-autocomplete": "list",
     });
     const list = make("ul", { id: "found", role: "listbox", ariaLabel: "Results", hidden: true });
-    const hint = make("p", { className: "hint" }, "Try a layer’s name, “", make("b", {}, "17"), "”, or a layer and a number.");
+    const hint = make("p", { className: "hint", role: "status" }, HINT);
     const dialog = openDialog("palette", "Search", input, list, hint);
     let data;
+    let entries;
     let chosen = 0;
     let hasty = false; // Enter came before the data did
     const choose = (place) => {
@@ -195,17 +233,18 @@
     };
     const update = () => {
       if (!data) return;
-      const found = lookUp(data, input.value);
+      const found = lookUp(data, entries, input.value);
       list.replaceChildren(...found.map((entry, n) => make("li", { id: "found-" + n, role: "option", ariaSelected: "false", "data-href": root + entry.href },
         make("b", {}, entry.title), make("span", {}, entry.where), make("i", {}, entry.kind))));
       list.hidden = !found.length;
       hint.hidden = found.length > 0;
-      if (input.value.trim() && !found.length) hint.textContent = "Nothing here has that name.";
+      hint.textContent = input.value.trim() ? "Nothing here has that name." : HINT;
       input.setAttribute("aria-expanded", found.length > 0);
       choose(0);
     };
     input.addEventListener("input", update);
     input.addEventListener("keydown", (event) => {
+      if (event.isComposing) return; // Enter ends a word of Chinese, Japanese or Korean
       if (event.key === "ArrowDown") choose(chosen + 1);
       else if (event.key === "ArrowUp") choose(chosen - 1);
       else if (event.key === "Escape") dialog.close(); // a search field would only empty itself
@@ -217,23 +256,27 @@
       const option = event.target.closest("[role=option]");
       if (!option) return;
       dialog.close();
-      if (event.ctrlKey || event.metaKey) open(option.dataset.href);
-      else location.href = option.dataset.href;
+      if (isPlain(event)) location.href = option.dataset.href;
+      else open(option.dataset.href);
     });
     data = await site().catch(() => null);
-    if (!data) { hint.textContent = "The search data of this site are missing."; return; }
+    if (!data) { hint.textContent = MISSING; return; }
+    entries = [...named(data)];
     update();
     if (hasty) find("[aria-selected=true]", list)?.click();
   }
 
   // -- a layer's grid ----------------------------------------------------------------------------
 
-  const grid = find("[data-grid]");
+  // An address such as #dream&negative&sort=activation&filter=3-6 holds a recipe of the layer as a whole, one
+  // of the grid, and how the grid is sorted and filtered, each only where it is not as usual.
   const tools = find("[data-grid-tools]");
+  const grid = tools && find("[data-grid]");
   const STATES = { d: "dead", f: "failed", m: "not yet", n: "none" };
   let cells = [];
   let layer;
   let recipe;
+  let remark = "";
 
   const folder = () => (grid ? grid.dataset.grid : "");
   const addressOf = (link) => `${folder()}/${parseInt(link.getAttribute("href"), 10)}/${recipe.slug}`;
@@ -242,37 +285,46 @@
     layer = JSON.parse(find("#layer-data").textContent);
     cells = all("li", grid).map((item, index) => {
       const link = find("a", item);
-      return { item, link, index, channel: parseInt(link.getAttribute("href"), 10), words: (item.dataset.words || "").toLowerCase() };
+      return { item, link, index, channel: parseInt(link.getAttribute("href"), 10), words: fold(item.dataset.words || "") };
     });
     recipe = layer.recipes[0];
-    for (const name of ["sort", "size"]) if (store.get(name)) tools.elements[name].value = store.get(name);
-    if (!tools.elements.sort.value) tools.elements.sort.value = "index";
-    readHash();
-    if (tools.elements.sort.value !== "index") sortCells();
+    if (store.get("size")) tools.elements.size.value = store.get("size");
+    readGrid();
     tools.addEventListener("submit", (event) => event.preventDefault());
     tools.addEventListener("input", onTool);
     grid.addEventListener("keydown", moveInGrid);
     grid.addEventListener("click", onCell);
-    addEventListener("hashchange", readHash);
     startPreview();
   }
   function onTool({ target }) {
-    if (target.name === "size") { html.style.setProperty("--tile", target.value + "px"); store.set("size", target.value); }
-    if (target.name === "sort") { store.set("sort", target.value); sortCells(); }
-    if (target.name === "filter") filterCells();
-    if (target.name === "recipe") location.replace("#" + target.value);
+    const { name, value } = target;
+    if (name === "size") { html.style.setProperty("--tile", value + "px"); store.set("size", value); return; }
+    if (name === "sort") { store.set("sort", value); sortCells(); }
+    if (name === "filter") filterCells();
+    if (name === "recipe") useRecipe(layer.recipes.find((one) => one.slug === value));
+    writeAddress();
   }
-  function readHash() {
-    // The layer as a whole has recipes of its own, beside the grid's.
-    if (shots.some((shot) => "#" + shot.id === location.hash)) return;
-    const wanted = layer.recipes.find((one) => "#" + one.slug === location.hash) || layer.recipes[0];
-    if (wanted === recipe) return;
+  /** Show the grid as the address says; sorted, where it doesn't, as the reader last sorted one. */
+  function readGrid() {
+    const { places, value } = readAddress();
+    setSort(value("sort") || store.get("sort"));
+    tools.elements.filter.value = value("filter");
+    useRecipe(layer.recipes.find((one) => places.includes(one.slug)) || layer.recipes[0]);
+  }
+  function setSort(by) {
+    const option = [...tools.elements.sort.options].find((one) => one.value === by);
+    tools.elements.sort.value = option ? by : "index";
+  }
+  function useRecipe(wanted) {
+    const changed = wanted !== recipe;
     recipe = wanted;
     const radio = all("[name=recipe]", tools).find((one) => one.value === recipe.slug);
     if (radio) radio.checked = true;
-    cells.forEach(paint);
+    if (changed) cells.forEach(paint);
+    const sparsity = find("option[value=sparsity]", tools);
+    if (sparsity) sparsity.disabled = !recipe.sparsity;
     sortCells();
-    pins.show();
+    if (changed) pins.show();
   }
   /** Show a cell by the recipe: another contact sheet, at the same place of it. */
   function paint({ link, index, channel }) {
@@ -293,31 +345,37 @@
     image.alt = `${grid.dataset.name}, channel ${channel}, recipe ${recipe.name}`;
   }
   function sortCells() {
-    const by = tools.elements.sort.value;
+    const { sort } = tools.elements;
+    const unknown = sort.value === "sparsity" && !recipe.sparsity;
+    if (unknown) sort.value = "index";
+    const by = sort.value;
+    remark = unknown ? `Sparsity is not known of “${recipe.name}”: sorted by channel.`
+      : by === "similarity" && recipe !== layer.recipes[0] ? `Likeness is that of “${layer.recipes[0].name}”.` : "";
     const order = layer.orders[by];
     const value = { activation: recipe.activation, sparsity: recipe.sparsity }[by];
     // A channel that is driven down is at its best at the bottom.
-    const sign = recipe.objective === "negative" ? -1 : 1;
+    const { sign } = recipe;
     let sorted = cells;
     if (order) sorted = order.map((index) => cells[index]);
     else if (value) sorted = [...cells].sort((a, b) => sign * ((value[b.index] ?? -sign * Infinity) - (value[a.index] ?? -sign * Infinity)) || a.index - b.index);
-    grid.replaceChildren(...sorted.map((cell) => cell.item));
+    if (sorted.some((cell, place) => grid.children[place] !== cell.item)) grid.replaceChildren(...sorted.map((cell) => cell.item));
     filterCells();
   }
   function filterCells() {
-    const tokens = tools.elements.filter.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    const tokens = fold(tools.elements.filter.value).split(/[\s,#]+/).filter(Boolean);
     let count = 0;
     for (const cell of cells) {
       cell.item.hidden = tokens.length > 0 && !fits(cell, tokens);
       if (!cell.item.hidden) count++;
     }
-    find("output", tools).textContent = tokens.length ? `${count} of ${cells.length}` : "";
+    find("output", tools).textContent = [tokens.length ? `${count} of ${cells.length}` : "", remark].filter(Boolean).join(". ");
     find(".nothing").hidden = count > 0;
   }
+  const RANGE = /^(\d+)(?:[-–](\d+))?$/;
   /** Numbers and ranges widen (any will do), words narrow (all must be there). */
   function fits(cell, tokens) {
-    const ranges = tokens.map((token) => /^(\d+)(?:-(\d+))?$/.exec(token)).filter(Boolean);
-    const rest = tokens.filter((token) => !/^\d+(-\d+)?$/.test(token));
+    const ranges = tokens.map((token) => RANGE.exec(token)).filter(Boolean);
+    const rest = tokens.filter((token) => !RANGE.test(token));
     const text = cell.words + " " + (STATES[recipe.states[cell.index]] || "");
     return (!ranges.length || ranges.some(([, a, b]) => +a <= cell.channel && cell.channel <= +(b ?? a)))
       && rest.every((token) => text.includes(token));
@@ -335,7 +393,7 @@
   }
   function onCell(event) {
     const link = event.target.closest("a");
-    if (!link || !tools.elements.pinning.checked || event.ctrlKey || event.metaKey) return;
+    if (!link || !tools.elements.pinning.checked || !isPlain(event)) return;
     event.preventDefault();
     pins.toggle(addressOf(link));
   }
@@ -346,14 +404,14 @@
     const picture = make("img", { alt: "" });
     const box = document.body.appendChild(make("div", { className: "preview", hidden: true, ariaHidden: "true" }, picture));
     let timer;
-    const hide = () => { clearTimeout(timer); box.hidden = true; };
+    const hide = () => { clearTimeout(timer); picture.onload = null; box.hidden = true; };
     grid.addEventListener("pointerover", (event) => {
       const link = event.target.closest("li > a");
       hide();
       if (!link || !find("img", link)) return;
       timer = setTimeout(() => {
-        picture.src = `${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
         picture.onload = (event) => { crisp(event); placeBeside(box, link.getBoundingClientRect()); };
+        picture.src = `${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
       }, 350);
     });
     grid.addEventListener("pointerleave", hide);
@@ -371,23 +429,31 @@
   // -- a channel, or a layer as a whole ----------------------------------------------------------
 
   const shots = all(".shot");
+  let current = shots[0];
 
   function startShots() {
-    showShot();
-    addEventListener("hashchange", showShot);
     for (const link of all(".recipes a")) {
-      link.addEventListener("click", (event) => { event.preventDefault(); location.replace(link.getAttribute("href")); });
+      link.addEventListener("click", (event) => {
+        if (!isPlain(event)) return;
+        event.preventDefault();
+        showShot(shots.find((shot) => "#" + shot.id === link.hash));
+        writeAddress();
+      });
     }
     for (const image of all("img.large")) image.addEventListener("click", () => zoom(image));
+    readShot();
   }
-  function showShot() {
-    const current = shots.find((shot) => "#" + shot.id === location.hash) || shots[0];
+  function readShot() {
+    const { places } = readAddress();
+    showShot(shots.find((shot) => places.includes(shot.id)) || shots[0]);
+  }
+  function showShot(shot) {
+    current = shot;
     for (const button of all("[data-still]")) play(button);
-    for (const shot of shots) shot.classList.toggle("current", shot === current);
-    for (const link of all(".recipes a")) link.toggleAttribute("aria-current", link.hash === "#" + current.id);
-    // The recipe stays the same from channel to channel.
-    if (current !== shots[0]) for (const link of all("a[rel], .film a")) link.hash = current.id;
-    else for (const link of all("a[rel], .film a")) link.href = link.getAttribute("href").split("#")[0];
+    for (const other of shots) other.classList.toggle("current", other === shot);
+    for (const link of all(".recipes a")) link.toggleAttribute("aria-current", link.hash === "#" + shot.id);
+    // The recipe stays the same from channel to channel, and on the way up to their grid.
+    for (const link of all("a[rel], .film a, :is(link, .crumbs a)[href^='index.html']")) link.href = link.getAttribute("href").split("#")[0] + (shot === shots[0] ? "" : "#" + shot.id);
   }
   /** The animation in place of the still, or back. The file is only asked for when it is to be seen. */
   function play(button) {
@@ -402,37 +468,76 @@
   function zoom(image) {
     if (!image) return;
     const picture = make("img", { src: image.currentSrc || image.src, alt: image.alt, onload: crisp });
-    const close = make("button", { className: "button", type: "button" }, "Close");
-    const dialog = openDialog("zoom", "Zoomed picture", make("div", {}, picture), close);
-    close.onclick = () => dialog.close();
+    const enlarge = make("button", { type: "button", ariaLabel: "Enlarge", autofocus: true }, picture);
+    const close = make("button", { className: "button", type: "button", onclick: () => dialog.close() }, "Close");
+    const dialog = openDialog("zoom", "Zoomed picture", enlarge, close);
     let factor = 1;
-    picture.onclick = ({ offsetX, offsetY }) => {
-      picture.style.transformOrigin = `${(100 * offsetX) / picture.offsetWidth}% ${(100 * offsetY) / picture.offsetHeight}%`;
-      factor = factor < 4 ? factor * 2 : 1;
+    let [x, y] = [50, 50];
+    const show = () => {
+      picture.style.transformOrigin = `${x}% ${y}%`;
       picture.style.transform = `scale(${factor})`;
-      picture.style.cursor = factor < 4 ? "zoom-in" : "zoom-out";
+      enlarge.classList.toggle("widest", factor >= 4);
+    };
+    enlarge.onclick = ({ offsetX, offsetY, detail, target }) => {
+      // A key has no place: it keeps the one there is.
+      if (detail && target === picture) [x, y] = [(100 * offsetX) / picture.offsetWidth, (100 * offsetY) / picture.offsetHeight];
+      factor = factor < 4 ? factor * 2 : 1;
+      show();
+    };
+    enlarge.onkeydown = (event) => {
+      const [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] || [];
+      if (right === undefined) return;
+      event.preventDefault();
+      const moved = (place, way) => Math.max(0, Math.min(100, place + 15 * way));
+      [x, y] = [moved(x, right), moved(y, down)];
+      show();
     };
   }
   async function copy(text, what) {
     try { await navigator.clipboard.writeText(text); say(what + " copied."); } catch { prompt("Copy this:", text); }
   }
 
+  // -- what the address says ---------------------------------------------------------------------
+
+  /** The places that the address names, and its values by name; whatever it holds, nothing fails. */
+  function readAddress() {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    const value = (name) => parts.getAll(name).find(Boolean) || "";
+    return { places: [...parts].filter(([, text]) => !text).map(([name]) => name), value };
+  }
+  function writeAddress() {
+    const parts = [];
+    if (current !== shots[0]) parts.push(current.id);
+    if (grid) {
+      const { sort, filter } = tools.elements;
+      if (recipe !== layer.recipes[0]) parts.push(recipe.slug);
+      if (sort.value !== "index") parts.push("sort=" + sort.value);
+      if (filter.value.trim()) parts.push("filter=" + encodeURIComponent(filter.value.trim()));
+    }
+    replaceHash(parts.join("&"));
+  }
+  addEventListener("hashchange", () => {
+    if (shots.length) readShot();
+    if (grid) readGrid();
+  });
+
   // -- compare -----------------------------------------------------------------------------------
 
   const comparison = find("[data-compare]");
+  const byFolder = new Map();
+  let selection;
 
+  // It shows two layers, or a selection: one's own pins, or another that came with the address.
   async function startCompare() {
     const data = await site().catch(() => null);
-    if (!data) return;
-    const layers = new Map(data.models.flatMap((model) => model.layers.map((one) => [one.folder, { ...one, model: model.name }])));
+    if (!data) { find(".remark", comparison).textContent = MISSING; return; }
+    for (const model of data.models) for (const one of model.layers) byFolder.set(one.folder, { ...one, model: model.name });
     const form = find("form", comparison);
     fillChoices(form, data);
     const show = () => {
-      const [left, right] = location.hash.startsWith("#layers=") ? location.hash.slice(8).split(",") : [];
-      if (left && right) for (const [name, value] of [["left", left], ["right", right]]) form.elements[name].value = value;
-      else showPinned(layers);
-      showLayers(layers, left, right);
-      for (const part of all(".pinned, .none-pinned", comparison)) part.hidden ||= Boolean(left && right);
+      const asked = decoded(location.hash.slice(1));
+      const pair = asked.startsWith("layers=") ? asked.slice(7).split(",") : null;
+      if (pair) showLayers(form, pair); else showSelection(asked);
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -440,6 +545,9 @@
     });
     addEventListener("hashchange", show);
     show();
+  }
+  function decoded(text) {
+    try { return decodeURIComponent(text); } catch { return text; }
   }
   function fillChoices(form, data) {
     for (const select of all("select", form)) {
@@ -455,36 +563,63 @@
     right.selectedIndex = Math.min(1, right.options.length - 1);
   }
   /** An address taken apart, or null if the site has no such picture: addresses come from anywhere. */
-  function parse(address, layers) {
+  function parse(address) {
     const parts = address.split("/");
     const slug = parts.pop();
-    const last = parts.pop();
-    const one = layers.get(parts.join("/"));
-    const channel = last === "layer" ? last : Number(last);
-    const there = channel === last || (one && inRanges(one.channels, channel));
-    const name = (channel === last ? one?.wholes : one?.recipes)?.find(([, own]) => own === slug)?.[0];
-    return name && there ? { one, channel, slug, name, address } : null;
-  }
-  function showPinned(layers) {
-    const addresses = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean);
-    const found = addresses.map((address) => parse(address, layers)).filter(Boolean);
-    const list = find(".pinned", comparison);
-    list.replaceChildren(...found.map((item) => pinnedFigure(item, addresses)));
-    list.hidden = false;
-    find(".none-pinned", comparison).hidden = found.length > 0;
-    find("[data-do=unpin]").hidden = !found.length;
-    if (found.length) pins.save(found.map((item) => item.address));
-  }
-  function pinnedFigure({ one, channel, slug, name, address }, addresses) {
-    const change = (next) => { pins.save(next); location.hash = next.join(",") || "none"; };
+    const channel = parts.pop();
+    const one = byFolder.get(parts.join("/"));
+    if (!one) return null;
     const whole = channel === "layer";
+    const there = whole || (/^(0|[1-9]\d*)$/.test(channel) && inRanges(one.channels, Number(channel)));
+    const name = (whole ? one.wholes : one.recipes).find(([, own]) => own === slug)?.[0];
+    return there && name ? { one, whole, channel, slug, name, address } : null;
+  }
+  function showSelection(asked) {
+    const own = pins.list();
+    const addresses = asked ? [...new Set(asked.split(",").filter(Boolean))] : own;
+    const mine = addresses.join() === own.join();
+    const known = addresses.map(parse).filter(Boolean);
+    const found = known.slice(0, MOST);
+    selection = { mine, addresses: found.map((item) => item.address) };
+    if (mine) replaceHash(own.join(","));
+    find(".selection", comparison).replaceChildren(...found.map(figureOf));
+    find(".remark", comparison).textContent = remarks(mine, own, addresses, known).join(" ");
+    showParts({ selection: found.length, none: !addresses.length, unpin: mine && own.length, adopt: !mine && found.length, own: !mine && own.length });
+  }
+  function remarks(mine, own, addresses, known) {
+    if (!mine && !known.length) return ["This address names no picture of this gallery."];
+    const lost = addresses.length - known.length;
+    return [
+      !mine && "This selection came with the address." + (own.length ? " Your own pins are as they were." : ""),
+      known.length > MOST && `It names ${known.length} pictures; these are the first ${MOST}.`,
+      lost && (lost === 1 ? "One picture is not in this gallery." : `${lost} pictures are not in this gallery.`),
+    ].filter(Boolean);
+  }
+  function showParts(shown) {
+    const parts = {
+      selection: ".selection", none: ".none-selected", pairs: ".pairs", unpin: "[data-do=unpin]", adopt: "[data-do=adopt]", own: "[data-do=own]",
+    };
+    for (const [name, selector] of Object.entries(parts)) find(selector).hidden = !shown[name];
+  }
+  /** Change the selection, and one's pins if it is that; the keyboard stays at the figure of that place. */
+  function change(next, place, control) {
+    const list = next(selection.mine ? pins.list() : selection.addresses);
+    if (selection.mine) pins.save(list);
+    replaceHash(distinct(list).join(","));
+    showSelection(distinct(list).join(","));
+    const figure = all(".selection li", comparison).slice(0, place + 1).pop();
+    ((figure && find(control, figure)) || find("main")).focus();
+  }
+  function figureOf({ one, whole, channel, slug, name, address }, place) {
     const recipes = whole ? one.wholes : one.recipes;
     const title = `${one.model}, ${one.name}${whole ? " as a whole" : `, channel ${channel}`}`;
     const choice = make("select", { ariaLabel: `Recipe of ${title}` },
       ...recipes.map(([label, own]) => make("option", { value: own, selected: own === slug }, label)));
-    choice.onchange = () => change(addresses.map((other) => (other === address ? address.replace(/[^/]+$/, choice.value) : other)));
-    const remove = make("button", { type: "button", className: "button", ariaLabel: "Unpin " + title }, "Unpin");
-    remove.onclick = () => change(addresses.filter((other) => other !== address));
+    const other = () => address.replace(/[^/]+$/, choice.value);
+    choice.onchange = () => change((list) => list.map((each) => (each === address ? other() : each)), place, "select");
+    const word = selection.mine ? "Unpin" : "Remove";
+    const remove = make("button", { type: "button", className: "button", ariaLabel: `${word} ${title}` }, word);
+    remove.onclick = () => change((list) => list.filter((each) => each !== address), place, "button");
     const href = `${root}${one.folder}/${whole ? "index" : channel}.html#${slug}`;
     const note = (one.notes[channel] || {}).label;
     return make("li", {}, make("figure", {},
@@ -493,26 +628,30 @@
       make("div", {}, ...(recipes.length > 1 ? [choice] : []), remove)));
   }
   function picture(one, slug, channel, alt) {
-    if (channel !== "layer" && inRanges(one.bare[slug], channel)) return make("span", { className: "crop none" }, "no picture");
+    if (channel !== "layer" && inRanges(one.without[slug], Number(channel))) return make("span", { className: "crop none" }, "no picture");
     return make("img", { src: `${root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240, onload: crisp });
   }
   /** Two layers, or one by two recipes: the same channel numbers beside each other. */
-  function showLayers(layers, left, right) {
-    const list = find(".pairs", comparison);
-    const sides = [left, right].map((address) => {
-      const parts = (address || "").split("/");
+  function showLayers(form, pair) {
+    const sides = pair.map((address) => {
+      const parts = address.split("/");
       const slug = parts.pop();
-      const one = layers.get(parts.join("/"));
-      return { one: one?.recipes.some(([, own]) => own === slug) ? one : null, slug };
+      const one = byFolder.get(parts.join("/"));
+      return { one, slug, name: one?.recipes.find(([, own]) => own === slug)?.[0] };
     });
-    list.hidden = !sides.every((side) => side.one);
-    if (list.hidden) { list.replaceChildren(); return; }
-    const shared = [...new Set(sides.flatMap((side) => [...numbers(side.one.channels)]))].sort((a, b) => a - b);
-    list.replaceChildren(...shared.map((channel) => make("li", {}, make("b", {}, String(channel)),
-      ...sides.map((side) => (inRanges(side.one.channels, channel)
-        ? make("a", { href: `${root}${side.one.folder}/${channel}.html#${side.slug}` },
-          picture(side.one, side.slug, channel, `${side.one.model}, ${side.one.name}, channel ${channel}, recipe ${side.slug}`))
-        : make("span", { className: "crop none" }, "–"))))));
+    const known = sides.length === 2 && sides.every((side) => side.name);
+    find(".remark", comparison).textContent = known ? "" : "This address names a layer or a recipe that this gallery does not have.";
+    showParts({ pairs: known, own: pins.list().length });
+    if (!known) return;
+    [form.elements.left.value, form.elements.right.value] = pair;
+    const channels = [...new Set(sides.flatMap((side) => [...numbers(side.one.channels)]))].sort((a, b) => a - b);
+    find(".pairs", comparison).replaceChildren(...channels.map((channel) => make("li", {}, make("b", {}, String(channel)),
+      ...sides.map((side) => pairPicture(side, channel)))));
+  }
+  function pairPicture({ one, slug, name }, channel) {
+    if (!inRanges(one.channels, channel)) return make("span", { className: "crop none" }, "–");
+    const alt = `${one.model}, ${one.name}, channel ${channel}, recipe ${name}`;
+    return make("a", { href: `${root}${one.folder}/${channel}.html#${slug}` }, picture(one, slug, channel, alt));
   }
 
   // -- keys and buttons --------------------------------------------------------------------------
@@ -520,10 +659,18 @@
   const follow = (selector) => { const link = find(selector); if (link) location.href = link.href; return Boolean(link); };
   const currentPin = () => (document.activeElement?.closest("[data-grid] a") ? addressOf(document.activeElement)
     : find(".shot.current [data-pin]")?.dataset.pin);
+  const showOwn = () => { showSelection(""); find("main").focus(); };
 
   const ACTIONS = {
     search, help, theme: switchTheme, play,
-    unpin() { pins.save([]); location.hash = "none"; },
+    unpin() { pins.save([]); showOwn(); },
+    adopt() {
+      const both = [...pins.list(), ...selection.addresses];
+      pins.save(both);
+      showOwn();
+      if (new Set(both).size > MOST) say(`Pinned as many as there is room for, which is ${MOST}.`);
+    },
+    own: showOwn,
     pin: (button) => pins.toggle(button.dataset.pin),
     zoom: () => zoom(find(".shot.current img.large")),
     link: () => copy(location.href, "Address"),
@@ -535,27 +682,58 @@
     Home: () => follow("a[rel=first]"), End: () => follow("a[rel=last]"),
     g: () => follow("link[rel=up]"), c: () => follow("[data-pins]"),
     a: () => { const button = find(".shot.current [data-animation]"); if (button) play(button); return Boolean(button); },
-    f: () => tools?.elements.filter.focus() ?? Boolean(tools),
+    f: () => { tools?.elements.filter.focus(); return Boolean(tools); },
     p: () => { const address = currentPin(); if (address) pins.toggle(address); return Boolean(address); },
   };
+  /** Whether arrow keys have something to move here: a control, or a part of the page that scrolls by itself. */
+  function usesArrows(element) {
+    if (element.closest("input")) return true;
+    for (let box = element; box && box !== document.body; box = box.parentElement) {
+      const { overflowX, overflowY } = getComputedStyle(box);
+      if (/auto|scroll/.test(overflowX + overflowY)) return true;
+    }
+    return false;
+  }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do]");
     if (button) ACTIONS[button.dataset.do](button);
   });
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog");
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing) return;
-    if (/^Arrow|^Home$|^End$/.test(event.key) && event.target.closest("input, .scroller")) return;
+    const typing = event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog, [contenteditable]");
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing || !usesKeys()) return;
+    // With Shift they select text.
+    if (/^Arrow|^Home$|^End$/.test(event.key) && (event.shiftKey || usesArrows(event.target))) return;
     const recipes = all(grid ? "[name=recipe]" : ".recipes a");
     if (/^[1-9]$/.test(event.key) && recipes[event.key - 1]) recipes[event.key - 1].click();
     else if (!SHORTCUTS[event.key] || SHORTCUTS[event.key]() === false) return;
     event.preventDefault();
   });
-  addEventListener("beforeprint", () => { for (const details of all("details:not(.rest)")) details.open = true; });
+  // Its address names a place, which would be taken for a recipe of that name.
+  find(".skip")?.addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
 
-  if (grid && tools) startGrid();
+  const unfolded = new Set();
+  addEventListener("beforeprint", () => {
+    for (const details of all("details:not(.rest, [open])")) { details.open = true; unfolded.add(details); }
+  });
+  addEventListener("afterprint", () => {
+    for (const details of unfolded) details.open = false;
+    unfolded.clear();
+  });
+  // From a disk, browsers open what they are asked to save, and would leave the page.
+  if (location.protocol === "file:") for (const link of all("a[download]")) Object.assign(link, { target: "_blank", textContent: "Open picture" });
+  // Another page may have changed them: in a window beside this one, or before the way back here.
+  function recall() {
+    html.dataset.theme = store.get("theme");
+    showKeys();
+    pins.show();
+  }
+  addEventListener("storage", recall);
+  addEventListener("pageshow", (event) => { if (event.persisted) recall(); });
+
+  showKeys();
   if (shots.length) startShots();
+  if (grid) startGrid();
   if (comparison) startCompare();
   pins.show();
 })();
