@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 Of = Callable[[Any], Any]
 """Makes plain lists of any value; see `canonical.Canon.of`."""
@@ -94,47 +94,59 @@ def code_content(code: CodeType, of: Of, documentation: str | None = None) -> li
 
 def _globals(function: FunctionType, of: Of) -> Iterator[list[Any]]:
     """Each global that a function mentions, and what it mentions of modules: `helpers.scale`."""
-    scope, names = function.__globals__, sorted(_names(function.__code__))
+    scope = function.__globals__
     if str(scope.get("__name__")).partition(".")[0] in LIBRARIES:
         return  # a library's decorator, which took on the name of what it decorates
-    mentioned = {name: scope[name] for name in names if name in scope and not name.startswith("__")}
-    for name in sorted(_imports(function)):
-        mentioned.setdefault(name, _module(name))
-    yield from ([name, of(value)] for name, value in mentioned.items())
-    modules = [value for value in mentioned.values() if isinstance(value, ModuleType)]
+    mentions = _mentions(function)
+    own = [(name, scope[name]) for name in mentions.globals if name in scope and not name.startswith("__")]
+    own += [(name, _module(name)) for name in mentions.modules]
+    yield from ([name, of(value)] for name, value in own)
+    modules = [value for _, value in own if isinstance(value, ModuleType)]
     seen: set[str] = set()
     while modules:
         module = modules.pop()
         if is_library(module) or installed(root_of(module)) or module.__name__ in seen:
             continue
         seen.add(module.__name__)
-        for name in names:
+        for name in mentions.attributes:
             if hasattr(module, name):
                 value = getattr(module, name)
                 yield [name, of(value)]
                 modules += [value] if isinstance(value, ModuleType) else []
 
 
-def _names(code: CodeType) -> set[str]:
-    """Names of globals and attributes in a code object and those inside it."""
-    inner = (value for value in code.co_consts if isinstance(value, CodeType))
-    return set(code.co_names).union(*(_names(value) for value in inner))
+class _Mentions(NamedTuple):
+    """Names in a function's code, functions inside it included, each kind in alphabetical order."""
+
+    globals: list[str]
+    attributes: list[str]
+    modules: list[str]
+    """Full names of the modules that it imports itself."""
 
 
-def _imports(function: FunctionType) -> set[str]:
-    """Full names of the modules that a function imports itself."""
-    package, found = function.__globals__.get("__package__") or "", set()
-    codes = [function.__code__]
-    while codes:
-        code = codes.pop()
-        codes += [value for value in code.co_consts if isinstance(value, CodeType)]
+def _mentions(function: FunctionType) -> _Mentions:
+    package = function.__globals__.get("__package__") or ""
+    globals_, attributes, modules = set(), set(), set()
+    for code in _codes(function.__code__):
         steps = list(dis.get_instructions(code))
         for place, step in enumerate(steps):
-            if step.opname == "IMPORT_NAME":
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
+                globals_.add(str(step.argval))
+            elif step.opname == "IMPORT_NAME":
                 level = steps[place - 2].argval  # pushed before the names that are imported
                 dots = "." * level if isinstance(level, int) else ""
-                found.add(importlib.util.resolve_name(f"{dots}{step.argval}", package).rstrip("."))
-    return found
+                modules.add(importlib.util.resolve_name(f"{dots}{step.argval}", package).rstrip("."))
+            else:
+                attributes |= {str(step.argval)} if step.opcode in dis.hasname else set()
+    return _Mentions(sorted(globals_), sorted(attributes), sorted(modules))
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A code object and those inside it."""
+    yield code
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _codes(value)
 
 
 def _module(name: str) -> ModuleType | None:
@@ -195,5 +207,6 @@ def _reached(members: Iterable[list[Any]]) -> set[str]:
         name = queue.pop()
         reached.add(name)
         for function in filter(None, functions[name]):
-            queue += [word for word in _names(function.__code__) if word in functions and word not in reached]
+            names = {name for code in _codes(function.__code__) for name in code.co_names}
+            queue += [name for name in sorted(names) if name in functions and name not in reached]
     return reached

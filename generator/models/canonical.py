@@ -101,8 +101,8 @@ class Canon:
     def _array(self, values: Any) -> Any:
         if values.dtype == object:
             return ["array", self.of(values.tolist())]
-        flat = np.ascontiguousarray(values)
-        return ["array", str(flat.dtype), list(flat.shape), hashlib.sha256(flat.tobytes()).hexdigest()]
+        numbers = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        return ["array", str(values.dtype), list(values.shape), hashlib.sha256(numbers.data).hexdigest()]
 
     def _content(self, value: Any) -> Any:
         if functional_of(value) is not None:
