@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def importable(folder: Path, edit: tuple[str, str] = ("", "")) -> Iterator[None]:
+    """The modules `edited_nets` and `edited_helpers` in a new folder, with `edit` made in their text.
+
+    They are there only meanwhile, and as if they had never been imported before.
+    """
+    texts = {"edited_nets": NETS, "edited_helpers": HELPERS}
+    assert edit[0] in NETS + HELPERS, f"nothing to edit: {edit[0]}"
+    folder.mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text.replace(*edit) if edit[0] else text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        try:
+            yield
+        finally:
+            for name in texts:
+                sys.modules.pop(name, None)
+
+
 NETS = '''
 """A network of a user's own."""
 
@@ -12,8 +40,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-import helpers
-from helpers import tilted
+import edited_helpers
+from edited_helpers import tilted
 
 TABLE = np.array([0.5, 1.5, 2.5], "float32")
 GAINS = {"first": 1.25, "second": 0.75}
@@ -97,12 +125,12 @@ class Own(Base):
         return [v for v in x if v not in {"a", "b", "c", "d"}]
 
     def call(self, x, scale=1.0):
-        from helpers import late
+        from edited_helpers import late
 
         local = self.mixed(self.conv(x)) * scale
         local = self.gate(GATE(local)) - self.twice * self.steps[0]["by"]
         local = self.bend(self.lifted(self.lowered(local))) * self.state * self.fixed
-        local = late(tilted(helpers.turned(local))) * TABLE * slope()
+        local = late(tilted(edited_helpers.turned(local))) * TABLE * slope()
         return self.floored(outer(local))
 
 

@@ -6,10 +6,7 @@ import importlib
 import itertools
 import logging
 import shutil
-import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,22 +31,15 @@ def content(network: Any) -> str:
 
 
 class Modules:
-    """Folders in which the text in `edited` becomes modules, each time as if it were there alone."""
+    """The networks of the text in `edited`, each time as if that were there alone."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._folder, self._monkeypatch = folder, monkeypatch
+    def __init__(self, folder: Path) -> None:
+        self._folders = (folder / str(number) for number in itertools.count())
 
-    def seen(self, factory: str, edit: tuple[str, str] | None = None) -> tuple[str, Any]:
+    def seen(self, factory: str, edit: tuple[str, str] = ("", "")) -> tuple[str, Any]:
         """A network's content and what it gives for the picture, with `edit` made in the text."""
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
-        texts = {"nets": edited.NETS, "helpers": edited.HELPERS}
-        assert edit is None or edit[0] in "".join(texts.values()), f"nothing to edit: {edit[0]}"
-        with self._monkeypatch.context() as patch:
-            patch.syspath_prepend(folder)
-            for name, text in texts.items():
-                (folder / f"{name}.py").write_text(text if edit is None else text.replace(*edit))
-                patch.delitem(sys.modules, name, raising=False)
-            network = getattr(importlib.import_module("nets"), factory)()
+        with edited.importable(next(self._folders), edit):
+            network = getattr(importlib.import_module("edited_nets"), factory)()
             return content(network), np.asarray(network(PICTURE))
 
     @cache  # noqa: B019
@@ -59,9 +49,8 @@ class Modules:
 
 
 @pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modules]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield Modules(tmp_path_factory.mktemp("modules"), patch)
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Modules:
+    return Modules(tmp_path_factory.mktemp("modules"))
 
 
 def edits(by_factory: dict[str, list[tuple[str, str]]]) -> list[Any]:
