@@ -92,11 +92,9 @@ def test_every_combination_is_fine_or_mended_by_what_its_lines_say() -> None:
             for conflict in found:
                 assert conflict.message and all(name in Recipe.model_fields for name in conflict.fields)
                 assert any(f"`{name}" in conflict.message for name in (*conflict.fields, "objective"))
-            name = found[0].fields[0]
-            if name in fields:
-                del fields[name]
-            else:
-                fields[name] = OWN[name]
+            for name in {conflict.fields[0] for conflict in found}:
+                if fields.pop(name, None) is None:
+                    fields[name] = OWN[name]
         assert not conflicts(fields), main
 
 
