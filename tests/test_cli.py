@@ -447,6 +447,20 @@ def test_verify_finds_what_is_broken_and_mends_it(copy: Path) -> None:
     assert f"1 of {PICTURES} pictures are due" in click_run("plan", copy).output
 
 
+@pytest.mark.parametrize("kind", ["png", "json"])
+@pytest.mark.parametrize("cut", [0, 0.5])
+def test_an_entry_that_can_not_be_read_is_due_and_rendered_again(copy: Path, kind: str, cut: float) -> None:
+    before = stamps(copy)
+    victim = next((copy.parent / "cache").glob(f"entries/??/*.{kind}"))
+    victim.write_bytes(victim.read_bytes()[: int(cut * victim.stat().st_size)])
+    assert f"1 of {PICTURES} pictures are due" in click_run("plan", copy).output
+    result = click_run("render", copy, "--jobs", "1", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    changed = {name for name, written in stamps(copy).items() if before[name] != written}
+    assert changed == {f"{victim.stem}.png", f"{victim.stem}.json"}
+    assert click_run("verify", copy).output == f"{PICTURES} entries are whole.\n"
+
+
 def test_prune_removes_what_the_config_no_longer_asks_for(copy: Path) -> None:
     copy.write_text(copy.read_text().replace("[first, second]", "[first]"))
     assert click_run("prune", copy, "--dry-run").output.startswith("Would remove 16 files, ")
