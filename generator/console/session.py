@@ -17,7 +17,7 @@ from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
-from generator.console.signals import end_at_next, on_stop
+from generator.console.signals import end_at_next, ignore_stops, on_stop
 from generator.console.wording import duration, guess_warning, input_words, many, short, size
 from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
@@ -73,6 +73,7 @@ def render(
     with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
         outcome = run(plan, due, engine, reporter, time_limit=time_limit, stop_at_failure=strict)
     if interrupted() and outcome.left:
+        ignore_stops()
         raise Interrupted(f"Stopped: {outcome.done:,} rendered, {outcome.left:,} left. {_resume(path)}")
     say(_summary(outcome, path, time_limit))
     return outcome

@@ -42,6 +42,12 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def ignore_stops() -> None:
+    """Let nothing disturb a process that is on its way out, where handlers are no longer called."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def end_at_next(code: int) -> None:
     """From now on, the next stop ends the process at once and without a word, whatever it is at."""
     for number in STOP_SIGNALS:

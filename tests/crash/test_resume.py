@@ -174,7 +174,7 @@ def complaints(said: str) -> list[str]:
     return [line for line in lines if not any(re.fullmatch(known, line) for known in KNOWN)]
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.02, 0.1, 0.5])
+@pytest.mark.parametrize("pause", [0.0, 0.1, 0.4])
 def test_a_second_ctrl_c_stops_at_once_and_leaves_no_complaints(
     tmp_path: Path, underway: Run, pause: float
 ) -> None:
