@@ -17,6 +17,7 @@ from generator.errors import SomeFailed, UserError
 
 if TYPE_CHECKING:
     from generator.engines.tasks import Engine
+    from generator.plan import Plan
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -100,7 +101,7 @@ def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool
 
     plan = session.open_plan(config, quiet)
     session.check_pages(plan)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs), **options)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs, plan), **options)
     session.write_pages(plan, strict=strict, quiet=quiet)
     session.report_failures(outcome)
 
@@ -113,14 +114,14 @@ def render(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: boo
     from generator.console import session
 
     plan = session.open_plan(config, quiet)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs), **options)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs, plan), **options)
     session.report_failures(outcome)
 
 
-def _engine(jobs: int | None) -> Engine:
+def _engine(jobs: int | None, plan: Plan) -> Engine:
     from generator.engines.local import LocalEngine
 
-    return LocalEngine(jobs)
+    return LocalEngine(jobs, max(anatomy.parameters for anatomy in plan.models.values()))
 
 
 @main.command()

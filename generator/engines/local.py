@@ -29,12 +29,17 @@ PATIENCE = 5.0
 """Seconds that a worker has to finish its step when the engine stops; then it is ended."""
 
 
-def default_jobs() -> int:
-    """Worker processes that suit this machine: one per two GiB of free memory, at most one a core; a
-    single one where there is a graphics card, which they would have to share."""
+def default_jobs(parameters: int = 0) -> int:
+    """Worker processes that suit this machine, for networks of at most so many parameters.
+
+    One per two GiB of free memory, or per what opening a large network takes; at most one a core; a single
+    one where there is a graphics card, which they would have to share.
+    """
     if has_graphics_card():
         return 1
-    return max(1, min(cores(), memory.available() // (2 << 30)))
+    # While a network is opened, its weights are there up to four times (VGG19: 548 MB of 1.9 GB and more).
+    each = max(2 << 30, (1 << 30) + 4 * 4 * parameters)
+    return max(1, min(cores(), memory.available() // each))
 
 
 def has_graphics_card() -> bool:
@@ -66,14 +71,15 @@ class _Worker:
 
 
 class LocalEngine:
-    """Runs tasks in `jobs` processes (default: as many as suit the machine); for one `run`.
+    """Runs tasks in `jobs` processes (default: as many as suit the machine and networks of so many
+    `parameters`); for one `run`.
 
     A worker that dies is replaced and its task tried once more, with less memory and nothing beside it; a
     task that kills two workers fails.
     """
 
-    def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = jobs or default_jobs()
+    def __init__(self, jobs: int | None = None, parameters: int = 0) -> None:
+        self.jobs = jobs or default_jobs(parameters)
         self._limit = self.jobs
         self._start = Start(_search_path(), max(1, cores() // self.jobs), memory.available() // self.jobs)
         self._kills = memory.kills()

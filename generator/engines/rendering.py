@@ -14,7 +14,7 @@ from typing import Any
 from generator.cache.records import Record
 from generator.config.recipes import FITTED, Recipe
 from generator.engines import encoding
-from generator.engines.opened import forget, kept, network
+from generator.engines.opened import KEPT, forget, kept, network
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output, Result
 from generator.errors import ModelError
@@ -136,8 +136,8 @@ def _setting(task: PictureTask) -> tuple[Hashable, ...]:
 _precisions: dict[Hashable, str] = {}
 """The precision that all workers agreed on, for tasks that come without it."""
 
-_bytes: dict[Hashable, int] = {}
-"""What a picture takes on its way, by setting."""
+_footprints: dict[Hashable, tuple[int, int]] = {}
+"""What was found by `footprint_of`, by setting."""
 
 
 def _setup(task: PictureTask, bench: Bench) -> Setup:
@@ -175,19 +175,26 @@ def _batch(task: PictureTask, bench: Bench) -> int:
     if bench.memory is None:
         return task.batch
     place = _setting(task)
-    if place not in _bytes:
-        _bytes[place] = _bytes_per_picture(task)
-    return min(task.batch, max(1, int(bench.memory * task.share) // _bytes[place]))
+    if place not in _footprints:
+        _footprints[place] = footprint_of(task)
+    each, kept_ = _footprints[place]
+    return min(task.batch, max(1, int(min(bench.memory * task.share, bench.memory - kept_)) // each))
 
 
-def _bytes_per_picture(task: PictureTask) -> int:
-    from generator.models.surgery import bytes_per_picture, cut
+def footprint_of(task: PictureTask) -> tuple[int, int]:
+    """Bytes that a picture of a task takes while it is made, and that are kept of its network meanwhile."""
+    from generator.models.footprint import footprint
+    from generator.models.surgery import cut
     from generator.render.ascent import canvas_of
     from generator.render.stage import tile_canvas
 
-    recipe = _recipe(task)
+    recipe, network = _recipe(task), _model(task).network
     shown = tile_canvas(recipe, canvas_of(recipe, _materials(task).photo))
-    return recipe.pictures * bytes_per_picture(cut(_model(task).network, task.layer, shown))
+    found = footprint(network, cut(network, task.layer, shown))
+    # Each renderer has two networks, to climb and to measure in; one in bfloat16 is a copy of half the size.
+    rough = recipe.precision != "float32"
+    copies = found.copies + max(found.copies, found.weights // 2 if rough else 0)
+    return recipe.pictures * found.each, found.weights + KEPT * copies
 
 
 def _model(task: PictureTask) -> Any:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import BinaryIO, NamedTuple
 
+from generator.engines import memory
 from generator.engines.tasks import Bench, Result, Task, failed
 from generator.errors import UserError, typed_cause
 
@@ -86,7 +87,8 @@ def main() -> None:
         _send(Question(name, answer), results)
         return answers.get().answer
 
-    bench = Bench(start.memory, stop.is_set, agree)
+    # What TensorFlow takes by itself is not for tasks.
+    bench = Bench(max(0, start.memory - memory.resident()), stop.is_set, agree)
     while True:
         task = tasks.get()
         os.write(2, NEW_TASK.encode())

@@ -7,14 +7,12 @@ where it would have none. That this is so is tried on a picture whenever a netwo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import tree
 
 from generator.errors import ModelError
 from generator.models import layout
@@ -175,13 +173,6 @@ def _ancestors(steps: list[Step], layer: str) -> list[Step]:
                 wanted.add(name)
                 queue.append(name)
     return [step for step in steps if step.name in wanted]
-
-
-def bytes_per_picture(model: Any) -> int:
-    """About how much memory one picture takes on its way through a cut network and back."""
-    outputs = (tensor for operation in model.operations for tensor in tree.flatten(operation.output))
-    # Activations are kept for the way back, where each has a gradient of its own size beside it.
-    return 8 * sum(math.prod(n or 1 for n in tensor.shape[1:]) for tensor in outputs)
 
 
 # -- names -----------------------------------------------------------------------------------------

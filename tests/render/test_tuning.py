@@ -17,8 +17,9 @@ from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
 from generator.engines.pictures import PictureTask
+from generator.engines.rendering import footprint_of
 from generator.engines.tasks import Bench, Result
-from generator.models.surgery import bytes_per_picture, cut
+from generator.models.surgery import cut
 from generator.models.zoo import open_model
 from generator.render import tuning
 from generator.timings import Timings
@@ -115,10 +116,9 @@ def test_a_cut_network_computes_nearly_the_same_in_bfloat16(task: PictureTask) -
 
 
 def test_batches_are_cut_down_to_the_memory(task: PictureTask) -> None:
-    network = open_model("net", task.config).network
-    each = bytes_per_picture(cut(network, "out", 32))
-    assert each > 4 * 28 * 28 * 8
+    each, kept = footprint_of(task)
     assert made_with(work(replace(task, share=0.5), Bench(memory=4 * each)), "batch") == 2
+    assert made_with(work(task, Bench(memory=3 * each + kept)), "batch") == 3
     small = work(task, Bench(memory=1))
     assert made_with(small, "batch") == 1
     assert np.abs(pixels(small) - pixels(work(task))).mean() < 2
