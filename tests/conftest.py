@@ -22,6 +22,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+DECOYS = [
+    *("cache", "engines", "tasks", "worker", "boot", "random", "queue", "pickle", "json", "logging"),
+    *("numpy", "keras", "tensorflow", "PIL", "pydantic", "typing", "encoding", "config", "tempfile"),
+    *("socket", "multiprocessing", "click", "yaml", "filelock", "jinja2"),
+]
+"""Modules of ours, of libraries and of Python that a user's file must not take the place of."""
+
 NETWORK = '''
 """A network of two small convolutions, as a user's own module would make it."""
 import keras

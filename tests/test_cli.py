@@ -18,7 +18,7 @@ from generator.cache.entries import Cache
 from generator.config.reading import read_config
 from generator.console.wording import layer_table
 from generator.pipeline import load_plan
-from tests.conftest import ROOT, Rendered, click_run, command, environment, process_run
+from tests.conftest import DECOYS, ROOT, Rendered, click_run, command, environment, process_run
 
 PICTURES = 14
 
@@ -263,6 +263,17 @@ def test_an_entry_holds_the_picture_and_what_is_known_of_it(rendered: Rendered) 
         assert set(record.versions) == {"renderer", "pocket-microscope", "tensorflow", "keras", "numpy"}
         with Image.open(cache.picture_path(job.key)) as image:
             assert (image.format, image.mode, image.size) == ("PNG", "RGB", (32, 32))
+
+
+def test_files_beside_the_config_take_no_modules_place(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    configure(tmp_path, "[{name: first, channels: 0-1}]")
+    for name in DECOYS:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not what you wanted')\n")
+    ran = process_run("config.yaml", "--jobs", "1", cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, ""), ran.out
+    assert (tmp_path / "site" / "index.html").is_file()
 
 
 def test_nothing_due_is_said_and_renders_nothing(copy: Path) -> None:

@@ -10,9 +10,11 @@ is transparent lies on mid grey; and small pictures grow without being smoothed.
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import get_context
@@ -82,13 +84,30 @@ def encode_all(encodings: Sequence[Encoding]) -> Generator[Encoded]:
     done = 0
     try:
         # A fork of a process that runs TensorFlow may hang; a fresh one imports only this module.
-        with ProcessPoolExecutor(min(cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
+        workers = min(cpu_count() or 1, 8)
+        with _safe_path(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for encoded in pool.map(encode, encodings, chunksize=2):
                 yield encoded
                 done += 1
     except BrokenProcessPool:
         # A worker was killed, or can't start because the main script has no guard: then without workers.
         yield from map(encode, encodings[done:])
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let no process that is started within look for modules in the current folder first.
+
+    A user's random.py there would take the place of Python's own.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def encode(encoding: Encoding) -> Encoded:

@@ -24,7 +24,7 @@ from generator.engines.process import last_words
 from generator.engines.tasks import Bench, Output, Pace, Result, Task
 from generator.errors import WorkerError
 from generator.models.zoo import open_model
-from tests.conftest import ROOT, environment
+from tests.conftest import DECOYS, ROOT, environment
 from tests.rendering import picture_task
 
 NETS = """
@@ -308,11 +308,6 @@ def test_a_worker_that_can_not_start_is_told_as_that(tmp_path: Path, monkeypatch
     )
 
 
-OURS_AND_OTHERS = [
-    *("generator", "cache", "engines", "tasks", "worker", "boot", "random", "queue", "pickle", "json"),
-    *("numpy", "keras", "tensorflow", "PIL", "pydantic", "logging", "typing", "encoding", "config"),
-]
-
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -328,7 +323,7 @@ for result in LocalEngine(1).run([Sum(1, 2)]):
 
 
 def test_neither_files_beside_the_config_nor_a_script_without_guard_disturb_a_worker(tmp_path: Path) -> None:
-    for name in OURS_AND_OTHERS:
+    for name in ["generator", *DECOYS]:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not what you wanted')\n")
     script = tmp_path / "inside" / "script.py"
     script.parent.mkdir()

@@ -24,7 +24,7 @@ from generator.gallery.pages import Note
 from generator.gallery.pictures import GUTTER, TILE, WORTH_PROCESSES, Encoding, encode_all, tiny_tiles
 from generator.gallery.templating import Templates, count, number, script, without_folders
 from generator.models.anatomy import Anatomy
-from tests.conftest import ROOT
+from tests.conftest import DECOYS, ROOT
 from tests.gallery.conftest import build, files_of
 
 # -- words -----------------------------------------------------------------------------------------
@@ -324,6 +324,28 @@ def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
     )
     assert done.stdout.split()[-1] == "8", done.stderr
     assert len(list(tmp_path.glob("*.webp"))) == 8
+
+
+def test_files_in_the_current_folder_take_no_modules_place_where_sheets_are_made(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
+    for name in DECOYS:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not what you wanted')\n")
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script" / "script.py").write_text(
+        "from pathlib import Path\n"
+        "from generator.gallery.pictures import Encoding, encode_all\n"
+        "if __name__ == '__main__':\n"
+        "    encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),) * 64) for n in range(8)]\n"
+        "    print(len(list(encode_all(encodings))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "script/script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("8\n", "")
 
 
 def test_neighbours_in_the_order_of_likeness_look_alike() -> None:
