@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import io
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +67,26 @@ def animation(frames: Array, kind: str) -> bytes:
 # -- photos ----------------------------------------------------------------------------------------
 
 
-def photos(path: Path, digest: str, colours: int) -> list[Array]:
+@dataclass(frozen=True)
+class Photos:
     """The picture at a path, or all in a folder, as (height, width, colours) float32 in [0, 1].
 
-    For networks of one colour they are grey; for those of more than three the colours are repeated. Raises
-    UserError when the files can't be read as pictures, or are not those of that digest.
+    For networks of one colour they are grey; for those of more than three the colours are repeated. They are
+    read when they are asked for, one after the other; UserError is raised when one is no picture, and at
+    their end when there is none or they are not those of that digest.
     """
-    found = [_photo(file, data, colours) for file, data in checked_content(path, digest)]
-    if not found:
-        raise ModelError(f"{path}: holds no pictures")
-    return found
+
+    path: Path
+    digest: str
+    colours: int
+
+    def __iter__(self) -> Iterator[Array]:
+        empty = True
+        for file, data in checked_content(self.path, self.digest):
+            empty = False
+            yield _photo(file, data, self.colours)
+        if empty:
+            raise ModelError(f"{self.path}: holds no pictures")
 
 
 def _photo(path: Path, data: bytes, colours: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -236,14 +236,12 @@ def _new_renderer(task: PictureTask, setup: Setup) -> Any:
 def _materials(task: PictureTask) -> Any:
     from generator.render.stage import Materials
 
-    photo = _photos(task, "image")
-    return Materials(photo[0] if photo else None, tuple(_photos(task, "magnitude")))
+    photo = list(_photos(task, "image"))
+    return Materials(photo[0] if photo else None, _photos(task, "magnitude"))
 
 
-def _photos(task: PictureTask, field: str) -> Sequence[encoding.Array]:
+def _photos(task: PictureTask, field: str) -> encoding.Photos | tuple[()]:
     """The pictures that a field of the recipe names, as they were when the plan was made."""
-    path, digest = getattr(task.recipe, field), task.identity[field]
-    if path is None:
-        return []
+    path = getattr(task.recipe, field)
     colours = int(_model(task).anatomy.input_shape[-1])
-    return kept((digest, colours), lambda: encoding.photos(path, digest, colours))
+    return () if path is None else encoding.Photos(path, task.identity[field], colours)

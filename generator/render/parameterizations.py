@@ -7,7 +7,7 @@ octave can be where an optimisation starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Parameterization:
 
 
 def parameterization(
-    recipe: Recipe, canvas: Canvas, colours: int = 3, models: Sequence[Array] = ()
+    recipe: Recipe, canvas: Canvas, colours: int = 3, models: Iterable[Array] = ()
 ) -> Parameterization:
     """The recipe's parameterization, for pictures of (*canvas, colours).
 
@@ -168,7 +168,7 @@ def _fourier(recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array) ->
 
 
 def _maco(
-    recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array, models: Sequence[Array]
+    recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array, models: Iterable[Array]
 ) -> Parameterization:
     """Phases (n, colours, height, width // 2 + 1) of a fixed magnitude.
 
@@ -197,15 +197,19 @@ def _standardised(x: tf.Tensor) -> tf.Tensor:
 
 
 def _magnitude(
-    recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array, models: Sequence[Array]
+    recipe: Recipe, canvas: Canvas, colours: int, colour_map: Array, models: Iterable[Array]
 ) -> Array:
     """(colours, height, width // 2 + 1): 1/f, or the mean magnitude of pictures in decorrelated colours."""
-    if not models:
+    decorrelate = np.linalg.inv(colour_map)
+    total: Any = 0
+    count = 0
+    for model in models:  # one at a time, for there may be thousands
+        fitted = tf.image.resize(model, canvas, antialias=True).numpy()
+        wave = np.moveaxis((fitted - fitted.mean(axis=(0, 1))) @ decorrelate, -1, 0)
+        total, count = total + np.abs(np.fft.rfft2(wave)), count + 1
+    if not count:
         down, right = np.fft.fftfreq(canvas[0]), np.fft.rfftfreq(canvas[1])
         radius = np.maximum(np.hypot(down[:, None], right[None, :]), 1 / max(canvas))
         return np.repeat(1 / radius[None] ** recipe.decay, colours, axis=0)
-    decorrelate = np.linalg.inv(colour_map)
-    fitted = [tf.image.resize(model, canvas, antialias=True).numpy() for model in models]
-    waves = [np.moveaxis((picture - picture.mean(axis=(0, 1))) @ decorrelate, -1, 0) for picture in fitted]
-    mean: Array = np.mean([np.abs(np.fft.rfft2(wave)) for wave in waves], axis=0)
+    mean: Array = total / count
     return mean

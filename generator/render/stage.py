@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Materials:
     """The user's own pictures, (height, width, colours) in [0, 1]: a photo, and models of magnitude."""
 
     photo: Array | None = None
-    magnitudes: tuple[Array, ...] = ()
+    magnitudes: Iterable[Array] = ()
 
 
 NONE = Materials()
