@@ -29,6 +29,16 @@ def test_a_pipe_gets_a_line_now_and_then(
     assert re.fullmatch(r"600 of 1,200 pictures, [\d.]+ a second, about \d+ min \d\d s left", second)
 
 
+def test_nothing_done_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a run is stopped before its first picture is finished."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with Reporter(10) as reporter:
+        reporter.advance(0)
+    assert capsys.readouterr().err == ""
+
+
 def test_lines_do_not_come_with_every_picture(capsys: pytest.CaptureFixture[str]) -> None:
     with Reporter(1000) as reporter:
         for _ in range(1000):

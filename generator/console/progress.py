@@ -35,6 +35,8 @@ class Reporter(Progress):
 
     def advance(self, pictures: int) -> None:
         """Show that `pictures` more are done or failed."""
+        if not pictures:  # a task that was stopped before its first was finished
+            return
         self._done += pictures
         if self._bar is not None:
             self._bar.update(pictures)

@@ -100,7 +100,7 @@ class Process:
         while said := os.read(descriptor, 1 << 16):
             self._said = (self._said + said)[-_LAST_WORDS:]
             if loud:
-                os.write(2, said)
+                os.write(2, said.replace(NEW_TASK.encode(), b""))
 
 
 Events = SimpleQueue[tuple[Process, object] | None]
