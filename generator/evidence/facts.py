@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
 
 from generator.evidence.fields import WHOLE, Box
 from generator.evidence.histogram import Histogram
@@ -15,22 +18,30 @@ from generator.evidence.labels import Preference
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture of the data set as pages show it: its digest, name, label and licence."""
+    """A picture of the data set as pages show it: its digest, its name in the data set, and its label.
+
+    `key` is the cache's entry that holds it as the network saw it, small, as WebP; empty where there is none.
+    """
 
     digest: str
     name: str
     label: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
 class Example:
     """A position of a photo: the value there, the part of the photo that the unit sees, and the channel over
-    the whole photo, `heat`, rows of numbers from 0 to 1 (of the channel's largest value), or none."""
+    the whole photo, or nothing.
 
-    photo: Photo
+    `photo` is the photo's place in the layer's `photos`. `heat` are rows of digits, `0` to `9` and `a` to `z`
+    for 0 to 35, the channel's largest value in the data set being 35.
+    """
+
+    photo: int
     value: float
     box: Box = WHOLE
-    heat: tuple[tuple[float, ...], ...] = ()
+    heat: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,13 +144,44 @@ class ChannelFacts:
 class LayerFacts:
     """The evidence on a layer: its channels' facts by number, and the data set that they come from.
 
-    `seen` is how many photos were shown, `skipped` how many could not be, `places` (x, y), 0 to 1, where
-    each channel stands on the map of the layer.
+    `seen` is how many photos were shown, `skipped` how many could not be; `photos` those that examples name,
+    each `photo_size` (width, height) as pages show it. `places` are (x, y), 0 to 1, where each channel stands
+    on the map of the layer.
     """
 
-    dataset: str
-    licence: str
-    seen: int
-    skipped: int
-    channels: Mapping[int, ChannelFacts]
+    dataset: str = ""
+    licence: str = ""
+    seen: int = 0
+    skipped: int = 0
+    photos: tuple[Photo, ...] = ()
+    photo_size: tuple[int, int] = (0, 0)
+    channels: Mapping[int, ChannelFacts] = field(default_factory=dict)
     places: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """As JSON; `from_json` reads it back."""
+        return _adapter().dump_json(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> LayerFacts:
+        """Facts from what `to_json` gave; raises ValueError for anything else."""
+        try:
+            return _adapter().validate_json(data)
+        except ValidationError as error:
+            raise ValueError(str(error)) from None
+
+
+@cache
+def _adapter() -> TypeAdapter[LayerFacts]:
+    return TypeAdapter(LayerFacts)
+
+
+@dataclass(frozen=True)
+class FactsRef:
+    """Where a layer's facts are: the key of the cache's entry, and the keys of the photos that they show.
+
+    Equal keys, equal facts.
+    """
+
+    key: str
+    photos: tuple[str, ...] = ()

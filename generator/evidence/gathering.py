@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.evidence.examples import Chooser, Found
-from generator.evidence.facts import ChannelFacts, Example, Photo, Trust
+from generator.evidence.facts import ChannelFacts, Example, Trust
 from generator.evidence.fields import Box
 from generator.evidence.histogram import Histogram, histogram
 from generator.evidence.labels import preferences
@@ -43,12 +43,14 @@ class Pictured:
 class Layer:
     """What the facts of a layer are made from.
 
+    `labels` are the data set's, and `place` gives the number by which facts name a photo, both by digest;
     `box` gives the part of a picture that the unit at a position sees; `heats` the channel over a whole
     picture, by channel and digest, where it was looked at; `pictured` the optimised pictures by channel.
     """
 
     summary: Summary
-    photos: Mapping[str, Photo]
+    labels: Mapping[str, str]
+    place: Callable[[str], int]
     box: Callable[[int], Box]
     heats: Mapping[tuple[int, str], Array] = field(default_factory=dict)
     pictured: Mapping[int, Sequence[Pictured]] = field(default_factory=dict)
@@ -57,8 +59,7 @@ class Layer:
 def channel_facts(layer: Layer, channels: Sequence[int]) -> dict[int, ChannelFacts]:
     """The facts of channels that the data set tells; circuits, classes and relatives are added by others."""
     chooser = Chooser(layer.summary)
-    labels = {digest: photo.label for digest, photo in layer.photos.items()}
-    preferred = preferences(layer.summary, labels, LABELS)
+    preferred = preferences(layer.summary, layer.labels, LABELS)
     return {channel: _facts(layer, chooser, channel, tuple(preferred[channel])) for channel in channels}
 
 
@@ -86,17 +87,25 @@ def _facts(layer: Layer, chooser: Chooser, channel: int, labels: tuple[Any, ...]
 
 
 def _example(layer: Layer, channel: int, found: Found) -> Example:
-    photo = layer.photos.get(found.digest, Photo(found.digest, ""))
     heat = layer.heats.get((channel, found.digest))
-    return Example(photo, found.value, layer.box(found.position), _shares(heat, layer.summary.most[channel]))
+    return Example(
+        photo=layer.place(found.digest),
+        value=found.value,
+        box=layer.box(found.position),
+        heat=digits(heat, float(layer.summary.most[channel])),
+    )
 
 
-def _shares(heat: Array | None, largest: float) -> tuple[tuple[float, ...], ...]:
-    """A heat map in shares of the channel's largest value, in hundredths."""
-    if heat is None:
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def digits(heat: Array | None, largest: float) -> tuple[str, ...]:
+    """A heat map (rows, columns) as rows of DIGITS, the last of which stands for `largest` and above."""
+    if heat is None or not largest > 0:
         return ()
-    shares = np.clip(heat / max(float(largest), 1e-30), 0, 1).round(2)
-    return tuple(tuple(map(float, row)) for row in shares)
+    last = len(DIGITS) - 1
+    levels = np.clip(np.nan_to_num(heat) / largest * last, 0, last).round().astype(int)
+    return tuple("".join(DIGITS[level] for level in row) for row in levels)
 
 
 def _intervals(

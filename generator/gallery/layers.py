@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from generator.evidence.facts import FactsRef
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.likeness import likeness_order
@@ -28,7 +29,8 @@ class LayerSection:
     """A layer as it is to be shown. It holds all that its templates receive, and they receive nothing else.
 
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
-    `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages.
+    `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
+    `evidence` names the facts that its pages tell, by content.
     """
 
     templates: str
@@ -38,6 +40,7 @@ class LayerSection:
     before: Link | None
     after: Link | None
     entries: tuple[Entry, ...]
+    evidence: FactsRef | None = None
 
     @cached_property
     def source(self) -> str:

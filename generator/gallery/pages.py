@@ -9,6 +9,7 @@
     models/<model>/<layer>/<recipe>/<channel>-animation.webp    how it came about, or .gif
     models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
     families/<tag>.html                           channels with the same tag in notes.yaml
+    photos/<key>.webp                             a photo of a data set, as a network sees it
 
 Paths are relative to the site's root and need no escaping, in URLs as in file names.
 """
@@ -225,6 +226,11 @@ class Member:
     def place(self) -> int:
         """Its place in its layer and on the layer's sheets."""
         return self.layer.channels.index(self.channel)
+
+
+def photo(key: str) -> str:
+    """The address of a data set's photo that stands in the cache under that key."""
+    return f"photos/{key[:24]}.webp"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from generator.gallery.cells import Summary
 from generator.gallery.output import Output
+from generator.gallery.pages import photo
 from generator.gallery.pictures import Encoded, Encoding
 from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates
@@ -78,3 +79,27 @@ class Files:
         """Write those that differ."""
         for path, data in self.contents.items():
             build.output.write(path, data)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of data sets that pages show, each once, by their keys in the cache."""
+
+    keys: tuple[str, ...]
+
+    def addresses(self) -> Iterable[str]:
+        """Their paths."""
+        return map(photo, self.keys)
+
+    def encodings(self, snapshot: CacheSnapshot, output: Output) -> Sequence[Encoding]:
+        """None: they are in the cache as they are shown."""
+        return ()
+
+    def write(self, build: Build) -> None:
+        """Write those that are not there yet; a key stands for its content."""
+        for key in self.keys:
+            path = photo(key)
+            if build.output.is_current(path, key):
+                build.output.keep(path)
+            elif (data := build.snapshot.file(key, "webp")) is not None:
+                build.output.write(path, data, key)

@@ -5,7 +5,7 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from generator.cache.entries import Cache
 from generator.errors import CacheError
+from generator.evidence.facts import FactsRef
 from generator.gallery import pages_host
 from generator.gallery.gather import Gathered, gather
 from generator.gallery.layers import LayerSection
@@ -22,11 +23,14 @@ from generator.gallery.output import Output
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link, ModelView
 from generator.gallery.pictures import encode_all
-from generator.gallery.sections import Build, Files, Section
+from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates
 from generator.plan import Plan
+
+Evidence = Mapping[tuple[str, str], FactsRef]
+"""Where the facts of layers are, by (model, layer)."""
 
 PATIENCE = 300
 """Seconds to wait for another build of the same gallery; one of 20,000 channels takes 45."""
@@ -57,18 +61,19 @@ def check_gallery(plan: Plan) -> None:
     cache = Cache(plan.config.cache)
     notes, _ = read_notes(plan.config.notes, plan)
     templates, output = Templates(plan.config.templates), _output(plan, cache)
-    sections = _sections(gather(plan, notes), CacheSnapshot.filled(cache, plan.keys), templates, output)
+    sections = _sections(gather(plan, notes), {}, CacheSnapshot.filled(cache, plan.keys), templates, output)
     output.check(_addresses(sections))
 
 
-def build_site(plan: Plan, cache: Cache) -> SiteReport:
-    """Write the gallery of a plan, as far as the cache holds its pictures, into the config's output.
+def build_site(plan: Plan, cache: Cache, evidence: Evidence | None = None) -> SiteReport:
+    """Write the gallery of a plan, as far as the cache holds its pictures, into the config's output, with the
+    `evidence` that there is.
 
     Raises UserError as `check_gallery` does, and CacheError when a file can't be written or somebody else
     writes the gallery for long.
     """
     with _only_writer(plan, cache):
-        return _build_site(plan, cache)
+        return _build_site(plan, cache, evidence or {})
 
 
 @contextmanager
@@ -89,7 +94,7 @@ def _only_writer(plan: Plan, cache: Cache) -> Iterator[None]:
         lock.release()
 
 
-def _build_site(plan: Plan, cache: Cache) -> SiteReport:
+def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
     templates, output, snapshot = (
         Templates(plan.config.templates),
@@ -97,7 +102,7 @@ def _build_site(plan: Plan, cache: Cache) -> SiteReport:
         CacheSnapshot.of(cache),
     )
     gathered = gather(plan, notes)
-    sections = _sections(gathered, snapshot, templates, output)
+    sections = _sections(gathered, evidence, snapshot, templates, output)
     output.begin(_addresses(sections))
     encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
     with closing(encode_all(encodings)) as encoded:
@@ -141,22 +146,28 @@ def _report(build: Build, gathered: Gathered, warnings: Sequence[str]) -> SiteRe
 
 
 def _sections(
-    gathered: Gathered, snapshot: CacheSnapshot, templates: Templates, output: Output
+    gathered: Gathered, evidence: Evidence, snapshot: CacheSnapshot, templates: Templates, output: Output
 ) -> list[Section]:
     """All of them, in the order in which they are written."""
+    photos = Photos(tuple(sorted({key for ref in evidence.values() for key in ref.photos})))
     layers = [
-        _layer_section(layer, model, gathered, snapshot, templates)
+        _layer_section(layer, model, gathered, evidence.get((model.name, layer.name)), snapshot, templates)
         for model in gathered.site.models
         for layer in model.layers
     ]
     overview = Overview(gathered.site, {section.layer.folder: section for section in layers})
     # What the user has put there for the host already is left alone.
     needed = {path: data for path, data in pages_host.needed_files().items() if not output.is_foreign(path)}
-    return [*layers, overview, Files(dict(templates.static()) | needed)]
+    return [photos, *layers, overview, Files(dict(templates.static()) | needed)]
 
 
 def _layer_section(
-    layer: LayerView, model: ModelView, gathered: Gathered, snapshot: CacheSnapshot, templates: Templates
+    layer: LayerView,
+    model: ModelView,
+    gathered: Gathered,
+    evidence: FactsRef | None,
+    snapshot: CacheSnapshot,
+    templates: Templates,
 ) -> LayerSection:
     place = [other.folder for other in model.layers].index(layer.folder)
     return LayerSection(
@@ -167,6 +178,7 @@ def _layer_section(
         before=_link(model.layers[:place][-1:]),
         after=_link(model.layers[place + 1 :][:1]),
         entries=_entries(layer, gathered, snapshot),
+        evidence=evidence,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from generator.cache.entries import Cache, Stamp
 from generator.cache.records import Failure, Record
+from generator.evidence.facts import LayerFacts
 
 
 class CacheSnapshot:
@@ -63,6 +64,18 @@ class CacheSnapshot:
         if not self._is_unchanged(key, self._cache.record_path(key)):
             return None
         return record
+
+    def file(self, key: str, kind: str) -> bytes | None:
+        """A file of an entry that is no picture of ours; None where there is none that is whole."""
+        return self._cache.read(key, kind) if self.has_entry(key) else None
+
+    def facts(self, key: str) -> LayerFacts | None:
+        """The evidence on a layer that stands under a key; None where there is none that can be read."""
+        data = self.file(key, "facts")
+        try:
+            return None if data is None else LayerFacts.from_json(data)
+        except ValueError:
+            return None
 
     def failure(self, key: str) -> Failure | None:
         """Why there was no picture, if that was tried and is still so."""
