@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from generator.evidence.fields import WHOLE, Box
 from generator.evidence.histogram import Histogram
@@ -148,6 +149,9 @@ class LayerFacts:
     each `photo_size` (width, height) as pages show it. `places` are (x, y), 0 to 1, where each channel stands
     on the map of the layer.
     """
+
+    # A channel may be no number on some photo; as `null` that could not be read back.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
 
     dataset: str = ""
     licence: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from generator.evidence.facts import FactsRef
+from generator.evidence.facts import FactsRef, LayerFacts
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.likeness import likeness_order
@@ -106,10 +106,12 @@ class LayerSection:
         )
         whole = self._cell(WHOLE, 0, self.layer.wholes, drawn, build)
         summary = summarize(self.layer, cells, whole)
+        facts = build.snapshot.facts(self.evidence.key) if self.evidence else None
         complete = self._write_best(summary, build) and drawn.complete
+        complete &= self.evidence is None or facts is not None
         complete &= build.snapshot.changed.isdisjoint(entry.key for entry in self.entries)
         order = self._likeness(cells, drawn, build) if cells else []
-        self._write_pages(cells, whole, summary, order, build, self.source if complete else "")
+        self._write_pages(cells, whole, facts, summary, order, build, self.source if complete else "")
         build.output.remember(self.layer.folder, self.source, summary.to_json())
         return summary
 
@@ -141,6 +143,7 @@ class LayerSection:
         self,
         cells: Sequence[Cell],
         whole: Cell,
+        facts: LayerFacts | None,
         summary: Summary,
         order: Sequence[int],
         build: Build,
@@ -148,6 +151,7 @@ class LayerSection:
     ) -> None:
         layer = self.layer
         data: dict[str, Any] = {"site": self.site, "model": self.model, "layer": layer, "cells": cells}
+        data["facts"] = facts
         around = {"before": self.before, "after": self.after, "summary": summary, "whole": whole}
         script = layer_data(layer, cells, {"similarity": order} if cells else {})
         page = build.templates.page("layer.html", layer.path, **data, **around, script=script)
