@@ -1,4 +1,4 @@
-"""Which ReLUs of a network are opened or left out for a layer's pictures, and how a layer loses its softmax.
+"""Which ReLUs of a network are opened or left out for a layer's pictures.
 
 Each change comes twice: as what is built into the cut network, and as the network's own operation under the
 same change, which the cut network is held against.
@@ -137,13 +137,13 @@ def _changed(step: Step, relu: OpenReLU | None) -> Changes:
     """A step with another ReLU in the place of its own, or with none; nothing if it has no ReLU."""
     if _is_relu(step.operation):
         return {step.name: Change(relu or hand_on, relu or hand_on)}
-    if not _is_fused(step.operation, _RELUS):
+    if not is_fused(step.operation, _RELUS):
         return {}
     layer = remade(step.operation, activation="linear")
     if layer is not None:
         # A layer may not be given another layer once it is built.
         own = relu.call if relu else keras.activations.linear
-        return {step.name: Change(Unfused(layer, relu or hand_on), _under(step.operation, own))}
+        return {step.name: Change(Unfused(layer, relu or hand_on), under(step.operation, own))}
     if relu is not None:
         return {}
     raise ModelError(f"{step.name}: its ReLU can't be left out, since the layer can't be made again")
@@ -151,9 +151,11 @@ def _changed(step: Step, relu: OpenReLU | None) -> Changes:
 
 def _cap(operation: Any) -> float | None:
     """The highest value that a ReLU, or a layer's own, gives; None if there is none."""
-    if _kind(operation) == "ReLU":
+    if keras_kind(operation) == "ReLU":
         return operation.max_value  # type: ignore[no-any-return]
-    six = getattr(operation, "activation", None) is keras.activations.relu6 or _kind(operation) == "Relu6"
+    six = (
+        getattr(operation, "activation", None) is keras.activations.relu6 or keras_kind(operation) == "Relu6"
+    )
     return 6.0 if six else None
 
 
@@ -166,28 +168,29 @@ def _spares_channels(step: Step) -> bool:
     """Whether a step is neither a ReLU nor one of Keras' layers that mix channels."""
     operation = step.operation
     if isinstance(operation, keras.layers.DepthwiseConv2D):
-        return not _is_fused(operation, _RELUS)
+        return not is_fused(operation, _RELUS)
     return not isinstance(operation, _FUSED) and not _is_relu(operation)
 
 
 def _is_relu(operation: Any) -> bool:
-    kind = _kind(operation)
+    kind = keras_kind(operation)
     if kind == "ReLU":
         return not operation.negative_slope and not operation.threshold
     return kind in ("Relu", "Relu6") or (kind == "Activation" and operation.activation in _RELUS)
 
 
-def _is_fused(operation: Any, activations: tuple[Any, ...]) -> bool:
+def is_fused(operation: Any, activations: tuple[Any, ...]) -> bool:
+    """Whether an operation is a layer of Keras' own that ends in one of these activations."""
     return type(operation) in _FUSED and operation.activation in activations
 
 
-def _kind(operation: Any) -> str:
+def keras_kind(operation: Any) -> str:
     """The name of an operation of Keras' own; of another's, which may do anything, nothing."""
     kind = type(operation)
     return kind.__name__ if kind.__module__.startswith("keras.") else ""
 
 
-def _under(operation: Any, activation: Callable[..., Any]) -> Callable[..., Any]:
+def under(operation: Any, activation: Callable[..., Any]) -> Callable[..., Any]:
     """A layer's own call, as if another activation were in it."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -242,7 +245,7 @@ def _lets_through(step: Step) -> bool:
     A convolution, a product of two tensors, an attention, or a layer of the user's own makes something else
     of what a ReLU gives: there, the ReLU is part of what is computed.
     """
-    operation, kind = step.operation, _kind(step.operation)
+    operation, kind = step.operation, keras_kind(step.operation)
     if kind == "Activation":
         return operation.activation in _RISING
     if kind == "Rescaling":
@@ -261,7 +264,7 @@ def _by_constant(step: Step, signed: bool) -> bool:
     if len(arguments.keras_tensors) != 1:
         return False
     (tensor,) = arguments.keras_tensors
-    if _kind(step.operation) != "Multiply" and values[0] is not tensor:
+    if keras_kind(step.operation) != "Multiply" and values[0] is not tensor:
         return False
     constants = [value for value in values if value is not tensor]
     return signed or all(bool(np.all(np.asarray(value) >= 0)) for value in constants)
@@ -275,22 +278,3 @@ def _pools_places(step: Step) -> bool:
         return False
     axes = {axis % rank for axis in (axes if isinstance(axes, tuple | list) else (axes,))}
     return axes in ({1, 2}, {2, 3}) and (axes == {2, 3}) == (tensor.shape[1] == step.shape[-1])
-
-
-# -- logits ----------------------------------------------------------------------------------------
-
-_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
-
-
-def linear(step: Step) -> Changes:
-    """What leaves out a step's softmax or sigmoid, if it has one."""
-    kind = _kind(step.operation)
-    activation = getattr(step.operation, "activation", None)
-    if kind in ("Softmax", "Sigmoid") or (kind == "Activation" and activation in _SQUASHING):
-        return {step.name: Change(hand_on, hand_on)}
-    if not _is_fused(step.operation, _SQUASHING):
-        return {}
-    layer = remade(step.operation, activation="linear")
-    if layer is None:
-        raise ModelError(f"{step.name}: its logits can't be had, since the layer can't be made again")
-    return {step.name: Change(layer, _under(step.operation, keras.activations.linear))}

@@ -72,7 +72,9 @@ class Anatomy:
     of a file its name, never its path; `origin` one sentence on that, `fingerprint` the SHA-256 of all that
     it computes, `input_shape` (height, width, colours), `preprocessing` in words with the reason for it,
     `classes` the class names of its output or empty, `preprocessing_guessed` whether nobody said and nothing
-    in the network shows which preprocessing it wants.
+    in the network shows which preprocessing it wants, `imagenet` whether its classes are ImageNet's, whatever
+    the config calls them, `scores` the layers whose channels are its classes, the network's last one at the
+    end; empty where it is not known to have classes.
     """
 
     name: str
@@ -86,6 +88,8 @@ class Anatomy:
     layers: tuple[Layer, ...]
     classes: tuple[str, ...] = ()
     preprocessing_guessed: bool = False
+    imagenet: bool = False
+    scores: tuple[str, ...] = ()
 
     @property
     def own_side(self) -> int | None:
@@ -109,8 +113,8 @@ class Anatomy:
         layers = tuple(
             Layer(**{name: _tuples(value) for name, value in layer.items()}) for layer in values["layers"]
         )
-        shapes = {"input_shape": tuple(values["input_shape"]), "classes": tuple(values["classes"])}
-        return cls(**{**values, **shapes, "layers": layers})
+        lists = {name: tuple(values[name]) for name in ("input_shape", "classes", "scores")}
+        return cls(**{**values, **lists, "layers": layers})
 
 
 def own_side(input_shape: Sequence[int | None]) -> int | None:

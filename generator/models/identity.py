@@ -19,7 +19,7 @@ from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
 from generator.models.preprocessing import Preprocessing
 
-READING = 5
+READING = 6
 """Raised when the same network is read otherwise: what was remembered before is then asked for again."""
 
 

@@ -25,11 +25,15 @@ from generator.models.users_code import told, told_as
 
 @dataclass(frozen=True)
 class Opened:
-    """A network, what is taken to be its preprocessing, and one sentence on where it comes from."""
+    """A network, what is taken to be its preprocessing, and one sentence on where it comes from.
+
+    `imagenet` says that its weights are known to be ImageNet's.
+    """
 
     network: Any
     preprocessing: Assumed
     origin: str
+    imagenet: bool = False
 
 
 # -- saved networks --------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ import tensorflow as tf
 
 from generator.errors import ModelError
 from generator.models import layout
-from generator.models.activations import Changes, ReluMode, linear, relus
+from generator.models.activations import Changes, ReluMode, relus
 from generator.models.folding import Swaps, folded
 from generator.models.graph import Step, flatten
 from generator.models.precision import Rehearsal, recast
 from generator.models.probing import difference, evaluated, probe
+from generator.models.scores import linear
 
 TOLERANCES = {"float32": 1e-4, "bfloat16": 0.25}
 """How far a cut network's output may be from the network's own: root mean square, as a share of its own.

@@ -22,6 +22,7 @@ from generator.models import efficientnet_lite, files, layout, own, preprocessin
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import flatten
 from generator.models.identity import fingerprint
+from generator.models.imagenet import class_names
 from generator.models.own import Opened, seed
 from generator.models.preprocessing import Assumed, Preprocessing
 from generator.models.scopes import shown_name
@@ -56,9 +57,13 @@ def open_model(name: str, config: ModelConfig) -> Model:
 
 
 def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
+    from generator.models.scores import score_layers
+
     colours = int(opened.network.inputs[0].shape[-1] or 0)
     taken = _preprocessing(config, opened.preprocessing, colours)
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
+    imagenet = opened.imagenet and steps[-1].shape == (len(class_names()),)
+    classes = _classes(config.classes) or (class_names() if imagenet else ())
     anatomy = Anatomy(
         name=shown_name(layout.inside(opened.network)),
         source=Path(source).name if is_place(source) else source,
@@ -70,7 +75,9 @@ def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
         preprocessing_guessed=taken.guessed,
         parameters=int(opened.network.count_params()),
         layers=read_layers(steps),
-        classes=_classes(config.classes),
+        classes=classes,
+        imagenet=imagenet,
+        scores=score_layers(steps, len(classes)),
     )
     return Model(opened.network, taken.mapping, anatomy)
 
@@ -132,7 +139,7 @@ def _built_in(source: str, config: ModelConfig) -> Opened:
             source
         ].package.replace("_", "-")
         origin = origin if imagenet else f"weights from {path.name}"
-    return Opened(network, Assumed(mapping, "as it was trained"), origin)
+    return Opened(network, Assumed(mapping, "as it was trained"), origin, config.weights == "imagenet")
 
 
 # -- keras.applications ----------------------------------------------------------------------------
@@ -167,7 +174,8 @@ def _application(source: str, config: ModelConfig) -> Opened:
     origins = {"none": "random weights", "imagenet": "ImageNet weights of keras.applications"}
     origin = origins.get(config.weights, f"weights from {Path(config.weights).name}")
     mapping = preprocessing.from_function(family.preprocess_input)
-    return Opened(network, Assumed(mapping, "as keras.applications prepares pictures for it"), origin)
+    assumed = Assumed(mapping, "as keras.applications prepares pictures for it")
+    return Opened(network, assumed, origin, config.weights == "imagenet")
 
 
 def _built(source: str, build: Any, options: dict[str, Any]) -> Any:
