@@ -160,7 +160,8 @@ class Recipe(Settings):
     """Write the animation as GIF, for where WebP is not understood; it is several times larger."""
     precision: Precision = "auto"
     """Number format of the network: `float32`, `bfloat16`, or `auto`, which measures long layers and takes
-    the faster on this machine. Rounding differs: deep layers' pictures come out otherwise, as good."""
+    bfloat16 where it is clearly faster on this machine. Rounding differs: deep layers' pictures come out
+    otherwise, as good."""
     open_relu: bool = True
     """Let gradient through a ReLU that is off everywhere, so that no channel stays dead because its
     start was (Lucid's redirected ReLU gradient)."""

@@ -40,19 +40,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @dataclass
 class Rehearsed:
-    """A renderer that takes `pause` seconds a step, or fails."""
+    """A renderer that takes `pause` seconds a step, or fails; `load` makes its first rehearsals longer."""
 
     clock: Clock
     pause: float
     broken: bool = False
     batch: int = 1
+    load: tuple[float, ...] = ()
     steps: list[int] = field(default_factory=list)
 
     def rehearse(self, steps: int) -> None:
         if self.broken:
             raise MemoryError
+        slowed = dict(enumerate(self.load)).get(len(self.steps), 1.0)
         self.steps.append(steps)
-        self.clock.now += self.pause * steps
+        self.clock.now += self.pause * steps * slowed
 
 
 def test_a_long_layer_gets_the_fastest_setup_that_works(clock: Clock) -> None:
@@ -63,6 +65,27 @@ def test_a_long_layer_gets_the_fastest_setup_that_works(clock: Clock) -> None:
         "faster by the picture": Rehearsed(clock, 0.06, batch=2),
     }
     assert tuning.fastest(list(known), known.__getitem__, steps=10**6) == ("faster by the picture", True)
+
+
+@pytest.mark.parametrize("when", range(1, 4))
+@pytest.mark.parametrize(("other", "chosen"), [(0.05, "sure"), (0.02, "other")])
+def test_what_else_the_machine_does_meanwhile_decides_nothing(
+    clock: Clock, when: int, other: float, chosen: str
+) -> None:
+    """Whichever of its timings is disturbed, or all of the other's but one."""
+    load = (1.0,) * when + (7.0,)
+    for slow_sure, slow_other in ((load, ()), ((), load), ((7.0,) * when, (7.0,) * when)):
+        known = {
+            "sure": Rehearsed(clock, 0.04, load=slow_sure),
+            "other": Rehearsed(clock, other, load=slow_other),
+        }
+        assert tuning.fastest(list(known), known.__getitem__, steps=10**6) == (chosen, True)
+
+
+def test_what_is_hardly_faster_is_not_preferred(clock: Clock) -> None:
+    """The sure setup computes exactly as the network does; the clock's own error must not be what decides."""
+    known = {"sure": Rehearsed(clock, 0.05), "fast": Rehearsed(clock, 0.047)}
+    assert tuning.fastest(list(known), known.__getitem__, steps=10**6) == ("sure", True)
 
 
 def test_a_short_layer_is_not_measured_further(clock: Clock) -> None:
