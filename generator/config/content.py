@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from generator.errors import UserError
+from generator.errors import ModelError, UserError
 
 
 def content_digest(path: Path) -> str:
@@ -33,6 +33,16 @@ def checked_content(path: Path, digest: str) -> Iterator[tuple[Path, bytes]]:
         raise UserError(f"{error.filename or path}: can't be read: {error.strerror or error}") from error
     if _combined(parts, path) != digest:
         raise UserError(f"{path}: changed since the plan was made; run again")
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The lines of a file of class names; ModelError when it can't be read as text."""
+    try:
+        return tuple(path.read_text(encoding="utf-8-sig").rstrip().splitlines())
+    except OSError as error:
+        raise ModelError(f"{path}: can't read class names: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: can't read class names: not in UTF-8") from error
 
 
 def _files(path: Path) -> list[Path]:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from generator.config.content import read_class_names
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
 from generator.config.schema import Config, ModelConfig, RecipeConfig, is_place
+from generator.errors import ModelError
 
 # -- absolute --------------------------------------------------------------------------------------
 
@@ -47,6 +49,17 @@ class _Where:
             return found
         return None
 
+    def of_class_names(self, path: Path, location: Location) -> Path | None:
+        """The same of a file of class names; also None, and a problem, if it can't be read as such."""
+        found = self.of(path, location)
+        try:
+            if found is not None:
+                read_class_names(found)
+        except ModelError as error:
+            self._problems.append(Problem(location, error.message))
+            return None
+        return found
+
 
 def _model(model: ModelConfig, place: Location, where: _Where) -> ModelConfig:
     changes: dict[str, Any] = {}
@@ -55,7 +68,7 @@ def _model(model: ModelConfig, place: Location, where: _Where) -> ModelConfig:
     if model.weights not in ("imagenet", "none"):
         changes["weights"] = str(where.of(model.weights, (*place, "weights")) or "none")
     if model.classes is not None:
-        changes["classes"] = where.of(model.classes, (*place, "classes"))
+        changes["classes"] = where.of_class_names(model.classes, (*place, "classes"))
     return model.model_copy(update=changes)
 
 
@@ -82,6 +95,16 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
     if config.templates is not None and not is_wrong("templates") and not config.templates.is_dir():
         yield Problem(("templates",), f"no such folder: {config.templates}")
     yield from _in_each_others_way(config, folder, is_wrong)
+    for name, model in config.models.items():
+        place: Location = ("models", name, "weights")
+        file = Path(model.weights)
+        if model.weights not in ("imagenet", "none") and not is_wrong(*place) and not file.is_file():
+            yield Problem(place, f"no such weights file: {file}")
+    yield from _missing_pictures(config, is_wrong)
+
+
+def _missing_pictures(config: Config, is_wrong: Callable[..., bool]) -> Iterator[Problem]:
+    """Pictures and folders of pictures that recipes name and that can't be read as such."""
     for name, recipe in config.recipes.items():
         for file in RECIPE_FILES:
             place: Location = ("recipes", name, file)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generator.config.content import read_class_names
 from generator.config.schema import ModelConfig, is_place
 from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError, cause
@@ -63,7 +64,8 @@ def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
     taken = _preprocessing(config, opened.preprocessing, colours)
     steps = flatten(opened.network, tuple(opened.network.inputs[0].shape[1:]))
     imagenet = opened.imagenet and steps[-1].shape == (len(class_names()),)
-    classes = _classes(config.classes) or (class_names() if imagenet else ())
+    own_classes = () if config.classes is None else read_class_names(config.classes)
+    classes = own_classes or (class_names() if imagenet else ())
     anatomy = Anatomy(
         name=shown_name(layout.inside(opened.network)),
         source=Path(source).name if is_place(source) else source,
@@ -217,12 +219,3 @@ def _preprocessing(config: ModelConfig, assumed: Assumed, colours: int) -> Assum
     if config.preprocessing == "auto":
         return assumed
     return Assumed(preprocessing.named(config.preprocessing, colours), "as the config says")
-
-
-def _classes(path: Path | None) -> tuple[str, ...]:
-    if path is None:
-        return ()
-    try:
-        return tuple(path.read_text(encoding="utf-8-sig").rstrip().splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: can't read class names: {error}") from error
