@@ -120,6 +120,26 @@ def test_class_names_are_as_many_as_the_classes(
     assert found[1:] == ([f"models.tiny.classes: {said}"] if said else [])
 
 
+def test_a_models_files_that_can_not_be_read_are_told_at_their_fields_with_the_rest(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    for names, why in (("none.txt", "No such file or directory"), ("latin.txt", "not in UTF-8")):
+        path = configure(tmp_path, f"[chanel]\n    classes: {names}\n    weights: none.h5")
+        lines = path.read_text().splitlines()
+        numbers = [
+            lines.index(line) + 1 for line in lines if "layers:" in line or ".txt" in line or ".h5" in line
+        ]
+        with pytest.raises(ConfigError) as caught:
+            load_plan(path)
+        layers, classes, weights = (line.removeprefix(f"{path}:") for line in caught.value.problems)
+        assert layers.startswith(f"{numbers[0]}: models.tiny.layers[0]: no layer 'chanel'")
+        assert (
+            classes == f"{numbers[1]}: models.tiny.classes: {tmp_path}/{names}: can't read class names: {why}"
+        )
+        assert weights == f"{numbers[2]}: models.tiny.weights: no such weights file: {tmp_path}/none.h5"
+
+
 def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> None:
     text = "models:\n  a: {source: no.keras, layers: all}\n  b: {source: VGG91, weights: none, layers: all}\n"
     path = written(tmp_path, text)
@@ -160,6 +180,14 @@ def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> Non
         (
             f"{MINIMAL}    preprocessing: {{rang: [0, 1]}}\n",
             "4: models.m.preprocessing.rang: unknown key; did",
+        ),
+        (
+            f"{MINIMAL}    imports: [fine, my_layers.py]\n",
+            "4: models.m.imports[1]: my_layers.py: a module is named as Python imports it, `my_layers`, not",
+        ),
+        (
+            f"{MINIMAL}    imports: ./nets/parts.py\n",
+            "4: models.m.imports: ./nets/parts.py: a module is named as Python imports it, `nets.parts`, not",
         ),
         (f"{MINIMAL}    input_size: 4\n", "4: models.m.input_size: should be at least 16, not 4"),
         (f"{MINIMAL}recipes:\n  r:\n", "5: recipes.r: should be a mapping of settings, not nothing"),
@@ -391,6 +419,8 @@ def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("sub", "theme"):
         (tmp_path / name).mkdir()
+    for name in ("w.h5", "names.txt"):
+        (tmp_path / "sub" / name).touch()
     text = f"""cache: ../c
 output: ~/site
 templates: {tmp_path / "theme"}

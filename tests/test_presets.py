@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -49,19 +50,17 @@ def build():
 
 
 @pytest.fixture(scope="module")
-def all_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def all_presets(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
     """A config of all presets together, with random weights: only one process has to be started."""
     folder = tmp_path_factory.mktemp("presets")
     (folder / "my_vit.py").write_text(TRANSFORMER)
+    shutil.copy(tiny_file, folder / "my-network.keras")
+    given = {"my-vit.keras": {"source": "my_vit:build"}, "my-network.keras": {}}
     together: dict[str, Any] = {"models": {}, "recipes": {}}
     for name in presets.names():
         preset = yaml.safe_load(presets.text(name))
         for model in preset["models"].values():
-            own = model.get("source") == "my-vit.keras"
-            together["models"][name] = {
-                **model,
-                **({"source": "my_vit:build"} if own else {"weights": "none"}),
-            }
+            together["models"][name] = {**model, **given.get(model.get("source"), {"weights": "none"})}
             together["models"][name].setdefault("source", *preset["models"])
         together["recipes"] |= preset.get("recipes", {})
     path = folder / "config.yaml"

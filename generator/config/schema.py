@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from generator.config.base import Settings
 from generator.config.cookbook import BUILT_IN
@@ -120,8 +120,20 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _as_module(name: str) -> str:
+    """The name of a module; ValueError, with the name it may have, for what can only be a file."""
+    if name.endswith(".py") or "/" in name:
+        module = (
+            ".".join(part for part in Path(name.removesuffix(".py")).parts if part.isidentifier())
+            or "my_module"
+        )
+        raise ValueError(f"{name}: a module is named as Python imports it, `{module}`, not by its file")
+    return name
+
+
 ChannelsField = Annotated[Channels, BeforeValidator(Channels.parse)]
 Names = Annotated[list[str], BeforeValidator(_as_list)]
+ModuleName = Annotated[str, AfterValidator(_as_module)]
 
 
 class LayerConfig(Settings):
@@ -147,7 +159,7 @@ class ModelConfig(Settings):
     weights: str = "imagenet"
     """`imagenet`, `none` (random, seeded) or a weights file. Saved models and factories keep the weights
     that they have unless a file is named."""
-    imports: Names = Field(default=[])
+    imports: Annotated[list[ModuleName], BeforeValidator(_as_list)] = Field(default=[])
     """Modules to import before a saved model is opened: those that define its layers and functions of your
     own, found beside this file or installed. Their code is run; name only what you trust."""
     input_size: Annotated[int | None, Field(ge=16, le=2048)] = None
