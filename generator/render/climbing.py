@@ -37,6 +37,7 @@ class Climber:
 
     def __init__(self, recipe: Recipe, space: Parameterization, pictures: int, stride: float) -> None:
         self._recipe, self._space = recipe, space
+        self._bands = _Bands(space.bands) if space.bands is not None and recipe.equalize else None
         self._decay = recipe.weight_decay * min(1.0, stride / COARSE_STRIDE) ** 2
         moments = {"plain": 0, "normalized": 1, "adam": 2}[recipe.ascent]
         shape = (pictures, *space.shape)
@@ -64,9 +65,9 @@ class Climber:
         In the 1/f scaled, decorrelated space this climbs about twice as fast as Adam, which spends its
         steps on coefficients that hardly matter (`python -m benchmarks.ascents`).
         """
-        bands = self._space.bands if self._recipe.equalize else None
+        evenly = _evenly(uphill, self._bands, self._recipe.equalize)
         keep = self._recipe.momentum
-        move = keep * self._moments[0] + ((1 - keep) * _evenly(uphill, bands, self._recipe.equalize)) * uphill
+        move = keep * self._moments[0] + ((1 - keep) * evenly) * uphill
         kept = (1 - self._decay) * parameters
         if self._space.grey:
             kept += self._decay * self._space.grey
@@ -92,7 +93,27 @@ class Climber:
         parameters.assign_add(rate * tf.math.divide_no_nan(uphill, deviation))
 
 
-def _evenly(gradient: tf.Tensor, bands: NDArray[Any] | None, amount: float) -> tf.Tensor:
+class _Bands:
+    """The frequency bands of Fourier coefficients, (height, width): means over each, and values for each."""
+
+    def __init__(self, bands: NDArray[Any]) -> None:
+        self._shape, self._of = bands.shape, bands.reshape(-1)
+        count = np.bincount(self._of).astype("float32")
+        self.share = count / count.sum()
+        # Made here, not where the step is compiled: there it would be a constant of the graph, of which
+        # TensorFlow makes several copies. It is 120 MB for a picture of 1,024 px.
+        self._mean = tf.constant(np.eye(len(count), dtype="float32")[self._of] / count)
+
+    def mean(self, values: tf.Tensor) -> tf.Tensor:
+        """Means of (n, height, width) over each band, (n, bands)."""
+        return tf.matmul(tf.reshape(values, (-1, len(self._of))), self._mean)
+
+    def spread(self, values: tf.Tensor) -> tf.Tensor:
+        """A value for each band, (n, bands), at each coefficient, (n, 1, height, width)."""
+        return tf.reshape(tf.gather(values, self._of, axis=1), (-1, 1, *self._shape))
+
+
+def _evenly(gradient: tf.Tensor, bands: _Bands | None, amount: float) -> tf.Tensor:
     """What to multiply a picture's gradient by, to divide it by its root mean square, bands evened out.
 
     Deep layers push low frequencies hardest and leave detail behind, shallow ones the other way round; by
@@ -102,13 +123,9 @@ def _evenly(gradient: tf.Tensor, bands: NDArray[Any] | None, amount: float) -> t
     if bands is None:
         axes = list(range(1, len(gradient.shape)))
         return tf.math.rsqrt(tf.maximum(tf.reduce_mean(power, axis=axes, keepdims=True), TINY))
-    flat = bands.reshape(-1)
-    count = np.bincount(flat).astype("float32")
-    member = np.eye(len(count), dtype="float32")[flat]
-    coefficients = tf.reshape(tf.reduce_mean(power, axis=1), (-1, len(flat)))
-    mean = tf.matmul(coefficients, tf.constant(member / count))
+    mean = bands.mean(tf.reduce_mean(power, axis=1))
     gain = tf.math.pow(mean + TINY, -amount / 2)
     # The mean square after evening out follows from the bands': no further pass over the coefficients.
-    square = tf.reduce_sum(gain * gain * mean * (count / count.sum()), axis=1, keepdims=True)
+    square = tf.reduce_sum(gain * gain * mean * bands.share, axis=1, keepdims=True)
     gain *= tf.math.rsqrt(tf.maximum(square, TINY))
-    return tf.reshape(tf.gather(gain, flat, axis=1), (-1, 1, *bands.shape))
+    return bands.spread(gain)
