@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from generator.errors import ModelError
 from generator.models.folding import hand_on
+from generator.models.functions import RELU6, RELUS, RISING
 from generator.models.graph import Step
 from generator.models.precision import Unfused, remade
 from generator.models.probing import application
@@ -73,7 +74,6 @@ class OpenReLU(keras.layers.Layer):  # type: ignore[misc]
 
 # -- ReLU ------------------------------------------------------------------------------------------
 
-_RELUS = (keras.activations.relu, keras.activations.relu6)
 _FUSED = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
@@ -137,7 +137,7 @@ def _changed(step: Step, relu: OpenReLU | None) -> Changes:
     """A step with another ReLU in the place of its own, or with none; nothing if it has no ReLU."""
     if _is_relu(step.operation):
         return {step.name: Change(relu or hand_on, relu or hand_on)}
-    if not is_fused(step.operation, _RELUS):
+    if not is_fused(step.operation, _rectifies):
         return {}
     layer = remade(step.operation, activation="linear")
     if layer is not None:
@@ -151,24 +151,22 @@ def _changed(step: Step, relu: OpenReLU | None) -> Changes:
 
 def _cap(operation: Any) -> float | None:
     """The highest value that a ReLU, or a layer's own, gives; None if there is none."""
-    if keras_kind(operation) == "ReLU":
-        return operation.max_value  # type: ignore[no-any-return]
-    six = (
-        getattr(operation, "activation", None) is keras.activations.relu6 or keras_kind(operation) == "Relu6"
-    )
-    return 6.0 if six else None
+    relu = getattr(operation, "activation", operation)
+    if keras_kind(relu) == "ReLU":
+        return relu.max_value  # type: ignore[no-any-return]
+    return 6.0 if relu in RELU6 or keras_kind(relu) == "Relu6" else None
 
 
 def _is_depthwise(step: Step) -> bool:
     operation = step.operation
-    return type(operation) is keras.layers.DepthwiseConv2D and operation.activation not in _RELUS
+    return type(operation) is keras.layers.DepthwiseConv2D and not _rectifies(operation.activation)
 
 
 def _spares_channels(step: Step) -> bool:
     """Whether a step is neither a ReLU nor one of Keras' layers that mix channels."""
     operation = step.operation
     if isinstance(operation, keras.layers.DepthwiseConv2D):
-        return not is_fused(operation, _RELUS)
+        return not is_fused(operation, _rectifies)
     return not isinstance(operation, _FUSED) and not _is_relu(operation)
 
 
@@ -176,12 +174,17 @@ def _is_relu(operation: Any) -> bool:
     kind = keras_kind(operation)
     if kind == "ReLU":
         return not operation.negative_slope and not operation.threshold
-    return kind in ("Relu", "Relu6") or (kind == "Activation" and operation.activation in _RELUS)
+    return kind in ("Relu", "Relu6") or (kind == "Activation" and _rectifies(operation.activation))
 
 
-def is_fused(operation: Any, activations: tuple[Any, ...]) -> bool:
-    """Whether an operation is a layer of Keras' own that ends in one of these activations."""
-    return type(operation) in _FUSED and operation.activation in activations
+def _rectifies(activation: Any) -> bool:
+    """Whether what a layer ends in, a function or another layer, is a ReLU."""
+    return activation in RELUS or _is_relu(activation)
+
+
+def is_fused(operation: Any, fits: Callable[[Any], object]) -> bool:
+    """Whether an operation is a layer of Keras' own that ends in an activation of a kind that fits."""
+    return type(operation) in _FUSED and bool(fits(operation.activation))
 
 
 def keras_kind(operation: Any) -> str:
@@ -225,19 +228,6 @@ _PASSED = {
 }
 """Operations that are elementwise and never fall where their input rises, sums, poolings, concatenations."""
 
-_RISING = (
-    keras.activations.linear,
-    keras.activations.leaky_relu,
-    keras.activations.elu,
-    keras.activations.selu,
-    keras.activations.celu,
-    keras.activations.sigmoid,
-    keras.activations.hard_sigmoid,
-    keras.activations.tanh,
-    keras.activations.softplus,
-    keras.activations.softsign,
-)
-
 
 def _lets_through(step: Step) -> bool:
     """Whether a layer's value is still that of the ReLUs before this step, place by place or pooled.
@@ -247,7 +237,7 @@ def _lets_through(step: Step) -> bool:
     """
     operation, kind = step.operation, keras_kind(step.operation)
     if kind == "Activation":
-        return operation.activation in _RISING
+        return operation.activation in RISING
     if kind == "Rescaling":
         return bool(np.all(np.asarray(operation.scale) >= 0))
     if kind in ("Multiply", "Divide", "TrueDivide", "Subtract"):

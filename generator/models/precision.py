@@ -27,7 +27,10 @@ def remade(operation: Any, **changes: Any) -> Any:
         layer = type(operation).from_config({**operation.get_config(), **changes})
         if operation.built and operation.weights:
             layer.build_from_config(operation.get_build_config())
-            for old, new in zip(operation._flatten_layers(), layer._flatten_layers(), strict=True):
+            # Another activation may be in the place of one that was a layer itself.
+            gone = operation.activation if "activation" in changes else None
+            parts = [part for part in operation._flatten_layers() if part is not gone]
+            for old, new in zip(parts, layer._flatten_layers(), strict=True):
                 store: dict[str, Any] = {}
                 old.save_own_variables(store)
                 new.load_own_variables(store)

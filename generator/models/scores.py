@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
 from generator.errors import ModelError
 from generator.models.activations import Change, Changes, is_fused, keras_kind, under
 from generator.models.folding import hand_on
+from generator.models.functions import SIGMOID, SOFTMAX
 from generator.models.graph import Step
 from generator.models.precision import remade
 
 Squash = Literal["softmax", "sigmoid", ""]
-
-_SQUASHING = (keras.activations.softmax, keras.activations.sigmoid)
 
 _HANDING_ON = ("Dropout", "Identity", "Flatten", "Reshape", "Squeeze", "Cast")
 """Layers that give the numbers that they take, perhaps in another shape."""
@@ -23,18 +22,24 @@ _HANDING_ON = ("Dropout", "Identity", "Flatten", "Reshape", "Squeeze", "Cast")
 
 def squash(step: Step) -> Squash:
     """What a step makes probabilities with, as a layer of its own or as its activation; or nothing."""
-    kind = keras_kind(step.operation)
-    activation = getattr(step.operation, "activation", None)
-    if is_fused(step.operation, _SQUASHING) or (kind == "Activation" and activation in _SQUASHING):
-        return "softmax" if activation is keras.activations.softmax else "sigmoid"
-    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(kind, "")  # type: ignore[return-value]
+    operation = step.operation
+    ending = is_fused(operation, _squash) or keras_kind(operation) == "Activation"
+    return _squash(operation.activation if ending else operation)
+
+
+def _squash(activation: Any) -> Squash:
+    """The same of a function or a layer."""
+    kind = keras_kind(activation)
+    if activation in SOFTMAX or kind == "Softmax":
+        return "softmax"
+    return "sigmoid" if activation in SIGMOID or kind == "Sigmoid" else ""
 
 
 def linear(step: Step) -> Changes:
     """What leaves out a step's softmax or sigmoid, if it has one."""
     if not squash(step):
         return {}
-    if not is_fused(step.operation, _SQUASHING):
+    if not is_fused(step.operation, _squash):
         return {step.name: Change(hand_on, hand_on)}
     layer = remade(step.operation, activation="linear")
     if layer is None:
@@ -72,5 +77,5 @@ def _is_of_classes(step: Step, names: int) -> bool:
 
 def _hands_on(step: Step) -> bool:
     return step.operation.__class__.__name__ in _HANDING_ON or (
-        bool(squash(step)) and not is_fused(step.operation, _SQUASHING)
+        bool(squash(step)) and not is_fused(step.operation, _squash)
     )

@@ -13,6 +13,7 @@ from keras import layers, ops
 from skimage.data import chelsea
 
 from generator.config.schema import ModelConfig
+from generator.models.probing import difference
 from generator.models.surgery import cut
 from generator.models.zoo import open_model
 
@@ -140,6 +141,44 @@ def test_on_the_shipped_weights_negative_sees_the_networks_own_values() -> None:
         own = cut(model.network, layer, 96)(photo)
         seen = cut(model.network, layer, 96, "linear", preprocess=model.preprocessing)(photo)
         np.testing.assert_allclose(seen, own, rtol=1e-3, atol=1e-3 * float(np.abs(own).max()))
+
+
+# -- in a layer's own argument ---------------------------------------------------------------------
+
+FUSED: dict[str, Callable[[Any], Any]] = {
+    "convolution": lambda relu: layers.Conv2D(5, 3, activation=relu),
+    "depthwise": lambda relu: layers.DepthwiseConv2D(3, activation=relu),
+    "separable": lambda relu: layers.SeparableConv2D(5, 3, activation=relu),
+    "transposed": lambda relu: layers.Conv2DTranspose(5, 3, activation=relu),
+    "dense": lambda relu: layers.Dense(5, activation=relu),
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", FUSED)
+def test_of_a_relu_in_a_layers_argument_the_value_is_the_networks_own(name: str, precision: str) -> None:
+    """As it is, opened, and before it: what the same layer gives without an activation."""
+    whole, without = network(FUSED[name]("relu"), None), network(FUSED[name](None), None)
+    for mode, expected in (("plain", whole), ("open", whole), ("linear", without)):
+        found = tf.cast(cut(whole, "out", SIDE, mode, precision)(picture()), "float32")  # type: ignore[arg-type]
+        off = difference(found, expected(picture(), training=False))
+        assert off <= {"float32": 1e-6, "bfloat16": 0.02}[precision], mode
+
+
+def test_so_it_is_in_a_network_of_such_layers() -> None:
+    model = open_model(
+        "VGG16", ModelConfig.model_validate({"weights": "none", "input_size": 32, "layers": "all"})
+    )
+    photo = model.preprocessing(keras.ops.image.resize(chelsea()[None] / 255.0, (32, 32)))
+    for name in ("block1_conv1", "block3_conv3"):
+        conv = model.network.get_layer(name)
+        kernel, bias = conv.kernel, conv.bias
+        before = ops.conv(
+            cut(model.network, conv.input._keras_history.operation.name, 32)(photo), kernel, padding="same"
+        )
+        for precision, most in (("float32", 1e-6), ("bfloat16", 0.02)):
+            seen = cut(model.network, name, 32, "linear", precision, preprocess=model.preprocessing)(photo)
+            assert difference(tf.cast(seen, "float32"), before + bias) < most
 
 
 @pytest.mark.parametrize("mode", ["open", "linear"])

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from generator.models.anatomy import own_side, special_tokens
@@ -15,6 +16,8 @@ from generator.models.surgery import cut
 
 HEADS: dict[str, Callable[[Any], Any]] = {
     "dense": layers.Dense(4, "softmax", name="dense"),
+    "dense, TensorFlow's": layers.Dense(4, tf.nn.softmax, name="dense"),
+    "dense with a layer": layers.Dense(4, layers.Softmax(), name="dense"),
     "convolution": layers.Conv2D(4, 3, activation="sigmoid", name="convolution"),
     "transposed": layers.Conv2DTranspose(4, 3, activation="sigmoid", name="transposed"),
     "separable": layers.SeparableConv2D(4, 3, activation="softmax", name="separable"),

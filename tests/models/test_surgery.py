@@ -225,7 +225,7 @@ def test_a_layer_that_is_not_there() -> None:
 # -- ReLUs that are off ----------------------------------------------------------------------------
 
 
-def fused(activation: str) -> Callable[[], Any]:
+def fused(activation: Any) -> Callable[[], Any]:
     def build() -> Any:
         source = pixels()
         return keras.Model(source, layers.Conv2D(4, 3, activation=activation, name="out")(source))
@@ -257,6 +257,12 @@ def relu_before_a_sum() -> Any:
 RELUS = {
     "fused": fused("relu"),
     "fused relu6": fused("relu6"),
+    "fused, TensorFlow's": fused(tf.nn.relu),
+    "fused, TensorFlow's relu6": fused(tf.nn.relu6),
+    "fused, of ops": fused(keras.ops.relu),
+    "fused layer": fused(layers.ReLU()),
+    "fused layer with a cap": fused(layers.ReLU(4.0)),
+    "Activation of TensorFlow's": own_layer(lambda: layers.Activation(tf.nn.relu, name="out")),
     "ReLU": own_layer(lambda: layers.ReLU(name="out")),
     "ReLU6": own_layer(lambda: layers.ReLU(6.0, name="out")),
     "Activation": own_layer(lambda: layers.Activation("relu", name="out")),
