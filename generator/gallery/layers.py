@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,8 @@ import numpy as np
 from generator.evidence.facts import FactsRef, LayerFacts
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
+from generator.gallery.elsewhere import Elsewhere, LayerCard
+from generator.gallery.findings import Findings
 from generator.gallery.likeness import likeness_order
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
@@ -30,7 +32,8 @@ class LayerSection:
 
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
-    `evidence` names the facts that its pages tell, by content.
+    `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels these
+    may name.
     """
 
     templates: str
@@ -41,6 +44,7 @@ class LayerSection:
     after: Link | None
     entries: tuple[Entry, ...]
     evidence: FactsRef | None = None
+    cards: tuple[LayerCard, ...] = ()
 
     @cached_property
     def source(self) -> str:
@@ -108,7 +112,8 @@ class LayerSection:
         summary = summarize(self.layer, cells, whole)
         facts = build.snapshot.facts(self.evidence.key) if self.evidence else None
         complete = self._write_best(summary, build) and drawn.complete
-        complete &= self.evidence is None or facts is not None
+        if self.evidence:
+            complete &= facts is not None and build.photos.issuperset(self.evidence.photos)
         complete &= build.snapshot.changed.isdisjoint(entry.key for entry in self.entries)
         order = self._likeness(cells, drawn, build) if cells else []
         self._write_pages(cells, whole, facts, summary, order, build, self.source if complete else "")
@@ -157,9 +162,16 @@ class LayerSection:
         page = build.templates.page("layer.html", layer.path, **data, **around, script=script)
         build.output.write(layer.path, page, source)
         data["film"] = [build.templates.part("partials/film.html", cell.path, cell=cell) for cell in cells]
-        for cell in cells:
-            page = build.templates.page("channel.html", cell.path, **data, cell=cell)
+        for cell, found in zip(cells, self._findings(cells, facts, build), strict=True):
+            page = build.templates.page("channel.html", cell.path, **data, cell=cell, found=found)
             build.output.write(cell.path, page, source)
+
+    def _findings(self, cells: Sequence[Cell], facts: LayerFacts | None, build: Build) -> Iterator[Findings | None]:
+        """What is known of each channel beside its pictures."""
+        elsewhere, own = Elsewhere(self.cards), (self.model.name, self.layer.name)
+        for cell in cells:
+            known = facts.channels.get(cell.channel) if facts else None
+            yield Findings(known, facts, own, elsewhere, build.photos) if facts and known else None
 
     # -- the best of it, and which of it look alike ------------------------------------------------
 

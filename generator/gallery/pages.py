@@ -40,7 +40,10 @@ COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
 PER_SHEET = COLUMNS * COLUMNS
 
-OWN_IDS = ("main", "film", "layer-data", "found")
+OWN_IDS = (
+    *("main", "film", "layer-data", "channel-data", "found"),
+    *("picture", "examples", "trust", "circuits", "classes", "relatives", "making"),
+)
 """Places in a page that are ours: a recipe's name becomes one too, and must be another."""
 
 # -- the site's parts ------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from generator.gallery.templating import Templates
 class Build:
     """What the sections of one build share. Sections are written in order, and see what those before left.
 
-    `encoded` gives, in order, what came of the encodings that sections asked for.
+    `encoded` gives, in order, what came of the encodings that sections asked for; `photos` are the keys of
+    the data sets' photos that are in the output.
     """
 
     snapshot: CacheSnapshot
@@ -31,6 +32,7 @@ class Build:
     encoded: Iterator[Encoded]
     summaries: dict[str, Summary] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    photos: set[str] = field(default_factory=set)
 
     def note_broken(self, key: str) -> None:
         """Take note of an entry whose picture can't be used, unless that is because it changed just now."""
@@ -103,3 +105,6 @@ class Photos:
                 build.output.keep(path)
             elif (data := build.snapshot.file(key, "webp")) is not None:
                 build.output.write(path, data, key)
+            else:
+                continue
+            build.photos.add(key)

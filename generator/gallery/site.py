@@ -17,11 +17,12 @@ from generator.errors import CacheError
 from generator.evidence.facts import FactsRef
 from generator.gallery import pages_host
 from generator.gallery.gather import Gathered, gather
+from generator.gallery.elsewhere import card_of
 from generator.gallery.layers import LayerSection
 from generator.gallery.notes import read_notes
 from generator.gallery.output import Output
 from generator.gallery.overview import Overview
-from generator.gallery.pages import LayerView, Link, ModelView
+from generator.gallery.pages import LayerView, Link
 from generator.gallery.pictures import encode_all
 from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
@@ -149,11 +150,25 @@ def _sections(
     gathered: Gathered, evidence: Evidence, snapshot: CacheSnapshot, templates: Templates, output: Output
 ) -> list[Section]:
     """All of them, in the order in which they are written."""
-    photos = Photos(tuple(sorted({key for ref in evidence.values() for key in ref.photos})))
+    there = {place: _there(ref, snapshot) for place, ref in evidence.items() if snapshot.has_entry(ref.key)}
+    photos = Photos(tuple(sorted({key for ref in there.values() for key in ref.photos})))
+    entries = {layer.folder: _entries(layer, gathered, snapshot) for layer in gathered.site.layers}
+    # Only evidence leads from layer to layer.
+    cards = tuple(card_of(layer, entries[layer.folder]) for layer in gathered.site.layers if there)
     layers = [
-        _layer_section(layer, model, gathered, evidence.get((model.name, layer.name)), snapshot, templates)
+        LayerSection(
+            templates=templates.digest,
+            site=gathered.site.head,
+            model=model.head,
+            layer=layer,
+            before=_link(model.layers[:place][-1:]),
+            after=_link(model.layers[place + 1 :][:1]),
+            entries=entries[layer.folder],
+            evidence=there.get((model.name, layer.name)),
+            cards=cards if (model.name, layer.name) in there else (),
+        )
         for model in gathered.site.models
-        for layer in model.layers
+        for place, layer in enumerate(model.layers)
     ]
     overview = Overview(gathered.site, {section.layer.folder: section for section in layers})
     # What the user has put there for the host already is left alone.
@@ -161,25 +176,9 @@ def _sections(
     return [photos, *layers, overview, Files(dict(templates.static()) | needed)]
 
 
-def _layer_section(
-    layer: LayerView,
-    model: ModelView,
-    gathered: Gathered,
-    evidence: FactsRef | None,
-    snapshot: CacheSnapshot,
-    templates: Templates,
-) -> LayerSection:
-    place = [other.folder for other in model.layers].index(layer.folder)
-    return LayerSection(
-        templates=templates.digest,
-        site=gathered.site.head,
-        model=model.head,
-        layer=layer,
-        before=_link(model.layers[:place][-1:]),
-        after=_link(model.layers[place + 1 :][:1]),
-        entries=_entries(layer, gathered, snapshot),
-        evidence=evidence,
-    )
+def _there(ref: FactsRef, snapshot: CacheSnapshot) -> FactsRef:
+    """The same facts, with those photos that the cache has."""
+    return FactsRef(ref.key, tuple(key for key in ref.photos if snapshot.has_entry(key)))
 
 
 def _link(neighbour: Sequence[LayerView]) -> Link | None:

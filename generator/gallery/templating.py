@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from traceback import extract_tb
@@ -30,7 +29,9 @@ from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
 from generator.gallery.names import relative
 from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, shape_text
+from generator.gallery.sentences import trusting
 from generator.gallery.shapes import grid, is_small
+from generator.gallery.wording import count, day, number, percent
 from generator.resources import templates_folder
 
 
@@ -135,13 +136,14 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
         # They are the ones of that digest.
         auto_reload=False,
     )
-    environment.globals.update(_GLOBALS, curve=curve, grid=grid, is_small=is_small)
+    environment.globals.update(_GLOBALS, curve=curve, grid=grid, is_small=is_small, trusting=trusting)
     environment.filters.update(
         rel=relative,
         shape=shape_text,
         script=script,
         count=count,
         number=number,
+        percent=percent,
         day=day,
         without_folders=without_folders,
     )
@@ -162,24 +164,3 @@ _FOLDERS = re.compile(r"""(?<![\w/.<])(?:~|[A-Za-z]:)?[/\\](?=[^\s/\\])(?:[^/\\:
 def without_folders(text: str) -> str:
     """A text without the folders of the files it names: where they lie is nobody's business."""
     return _FOLDERS.sub("", text)
-
-
-def count(value: int) -> str:
-    """A whole number with thin spaces between thousands, as typography has it."""
-    return f"{value:,}".replace(",", "\u202f")
-
-
-def number(value: float) -> str:
-    """A measured number with three digits that matter."""
-    value += 0.0  # no minus before a zero
-    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return text.replace("-", "\u2212") if "e" not in text else f"{value:.1e}"
-
-
-def day(moment: str) -> str:
-    """A moment as `23 November 2026, 22:25 UTC`; anything unknown as it is."""
-    try:
-        time = datetime.fromisoformat(moment)
-    except ValueError:
-        return moment
-    return f"{time.day} {time:%B %Y, %H:%M} UTC"

@@ -1,0 +1,83 @@
+"""Numbers -> the paths of small drawings: a histogram's bars, a kernel's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from generator.evidence.histogram import Histogram
+
+BAR, TALL = 10, 100
+"""Width and largest height of a histogram's bar, in units of the drawing."""
+CELL = 10
+"""Side of a kernel's cell; a weight is a square in it."""
+LARGEST = 7
+"""Rows and columns of a kernel at most; larger ones are drawn by the largest weight of each part."""
+FAINT = 0.1
+"""Weights that are too small to be seen, of the largest in size."""
+
+Kernel = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A histogram as a path in a box of `width` x TALL; `zero` is the place of zero on its axis, 0 to 1, if it
+    lies inside."""
+
+    path: str
+    width: int
+    zero: float | None
+
+
+def bars(histogram: Histogram) -> Bars:
+    """The bars of a histogram; each position counts, so that no bar of any is invisible."""
+    parts = []
+    for place, bar in enumerate(histogram.bars):
+        if bar.count:
+            height = max(2, round(TALL * bar.height))
+            parts.append(f"M{place * BAR} {TALL}v-{height}h{BAR - 1}v{height}")
+    signs = [bar.low < 0 for bar in histogram.bars]
+    zero = (signs.index(False) + 0.5) / len(signs) if any(signs) and not all(signs) else None
+    return Bars("".join(parts), BAR * len(histogram.bars), zero)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A kernel as squares, whose area is a weight's size: those above zero, and those below."""
+
+    columns: int
+    rows: int
+    above: str
+    below: str
+
+
+def weights(kernel: Kernel) -> Weights | None:
+    """The drawing of a kernel, rows of numbers from -1 to 1; None for one of a single place."""
+    if len(kernel) <= 1 and all(len(row) <= 1 for row in kernel):
+        return None
+    small = _reduced(kernel)
+    squares = list(_squares(small))
+    above, below = ("".join(path for sign, path in squares if sign == wanted) for wanted in (1, -1))
+    return Weights(CELL * len(small[0]), CELL * len(small), above, below)
+
+
+def _squares(kernel: Kernel) -> Iterator[tuple[int, str]]:
+    for row, values in enumerate(kernel):
+        for column, value in enumerate(values):
+            if abs(value) >= FAINT:
+                side = max(2, 2 * round(CELL / 2 * min(1.0, abs(value)) ** 0.5))
+                x, y = (CELL * place + (CELL - side) // 2 for place in (column, row))
+                yield (1 if value > 0 else -1), f"M{x} {y}h{side}v{side}h-{side}z"
+
+
+def _reduced(kernel: Kernel) -> Kernel:
+    rows, columns = _parts(len(kernel)), _parts(len(kernel[0]))
+    if len(rows) == len(kernel) and len(columns) == len(kernel[0]):
+        return kernel
+    largest: Callable[[float], float] = abs
+    return [[max((kernel[y][x] for y in down for x in right), key=largest) for right in columns] for down in rows]
+
+
+def _parts(size: int) -> list[range]:
+    count = min(size, LARGEST)
+    return [range(n * size // count, (n + 1) * size // count) for n in range(count)]
