@@ -36,7 +36,7 @@ from generator.evidence.labels import Preference
 from generator.evidence.tally import BINS, bins_of
 from generator.plan import Plan
 
-LABELS = ("animals/cats", "animals/birds", "food", "<b>tools</b> & \"toys\"")
+LABELS = ("animals/cats", "animals/birds", "food", '<b>tools</b> & "toys"')
 SIZE = (160, 160)
 VARIETY = 32
 """Channels of a layer that differ in their examples; more than these share them."""

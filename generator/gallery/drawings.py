@@ -21,11 +21,14 @@ Kernel = Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class Bars:
-    """A histogram as a path in a box of `width` x TALL; `zero` is the place of zero on its axis, 0 to 1, if it
-    lies inside."""
+    """A histogram as a path in a box of `width` x TALL.
+
+    `low` is where its axis begins; `zero` is the place of zero on it, 0 to 1, if that lies further right.
+    """
 
     path: str
     width: int
+    low: float
     zero: float | None
 
 
@@ -36,9 +39,11 @@ def bars(histogram: Histogram) -> Bars:
         if bar.count:
             height = max(2, round(TALL * bar.height))
             parts.append(f"M{place * BAR} {TALL}v-{height}h{BAR - 1}v{height}")
-    signs = [bar.low < 0 for bar in histogram.bars]
-    zero = (signs.index(False) + 0.5) / len(signs) if any(signs) and not all(signs) else None
-    return Bars("".join(parts), BAR * len(histogram.bars), zero)
+    # Zero has a bar of its own, with its rounding on either side.
+    about = next((place for place, bar in enumerate(histogram.bars) if bar.low < 0 < bar.high), None)
+    low = 0.0 if about == 0 else histogram.bars[0].low
+    zero = (about + 0.5) / len(histogram.bars) if about else None
+    return Bars("".join(parts), BAR * len(histogram.bars), low, zero)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ def _reduced(kernel: Kernel) -> Kernel:
     if len(rows) == len(kernel) and len(columns) == len(kernel[0]):
         return kernel
     largest: Callable[[float], float] = abs
-    return [[max((kernel[y][x] for y in down for x in right), key=largest) for right in columns] for down in rows]
+    return [
+        [max((kernel[y][x] for y in down for x in right), key=largest) for right in columns] for down in rows
+    ]
 
 
 def _parts(size: int) -> list[range]:

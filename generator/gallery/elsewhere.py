@@ -16,8 +16,8 @@ class LayerCard(Digested):
     """What pages of other layers know of a layer: enough to show its channels and to link to them.
 
     `channels` have pages, `drawn` a picture by the main recipe, whose folder is `slug` and whose pictures are
-    `pictures` in one file, to be shown pixel by pixel where they are `small`. `outputs` says that its channels
-    are the network's classes.
+    `pictures` in one file, to be shown pixel by pixel where they are `small`. `outputs` says that its
+    channels are the network's classes.
     """
 
     model: str
@@ -53,7 +53,7 @@ def card_of(layer: LayerView, entries: Sequence[Entry]) -> LayerCard:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A channel of any layer: `path` is its page and `picture` its picture, each empty where there is none."""
+    """A channel of any layer; `path` is its page and `picture` its picture, empty where there is none."""
 
     model: str
     layer: str

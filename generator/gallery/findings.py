@@ -1,10 +1,11 @@
-"""The facts of a channel -> what its page shows of them, laid out for templates: still plain frozen values."""
+"""The facts of a channel -> what its page shows of them, laid out for templates as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from generator.evidence.facts import (
@@ -116,6 +117,12 @@ class Findings:
         }
         return tuple((place, name) for place, name in there.items() if name)
 
+    @property
+    def ratio(self) -> float:
+        """A photo's width over its height."""
+        width, height = self.layer.photo_size
+        return round(width / height, 4) if width and height else 1.0
+
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """What it looks for, in words."""
@@ -193,7 +200,9 @@ class Findings:
         groups = [facts.strongest, facts.lowest, *facts.ordinary.values(), *facts.intervals.values()]
         heats = {example.photo: example.heat for group in groups for example in group if example.heat}
         # A map that is all zero lights nothing.
-        return {number: "/".join(rows) for number, rows in heats.items() if any(row.strip("0") for row in rows)}
+        return {
+            number: "/".join(rows) for number, rows in heats.items() if any(row.strip("0") for row in rows)
+        }
 
     # -- circuits, classes, relatives --------------------------------------------------------------
 
@@ -222,7 +231,11 @@ class Findings:
             )
 
         return Wiring(
-            circuit.layer, wires(circuit.exciting), wires(circuit.inhibiting), circuit.obstacle, circuit.opened
+            circuit.layer,
+            wires(circuit.exciting),
+            wires(circuit.inhibiting),
+            circuit.obstacle,
+            circuit.opened,
         )
 
     @cached_property
@@ -253,5 +266,6 @@ def _any(circuit: Circuit) -> bool:
     return bool(circuit.exciting or circuit.inhibiting)
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.3g}")
+def _short(value: float) -> float | None:
+    """Three digits that matter; JSON has no other numbers than finite ones."""
+    return float(f"{value:.3g}") if isfinite(value) else None

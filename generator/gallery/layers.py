@@ -32,8 +32,8 @@ class LayerSection:
 
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
-    `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels these
-    may name.
+    `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
+    these may name.
     """
 
     templates: str
@@ -166,7 +166,9 @@ class LayerSection:
             page = build.templates.page("channel.html", cell.path, **data, cell=cell, found=found)
             build.output.write(cell.path, page, source)
 
-    def _findings(self, cells: Sequence[Cell], facts: LayerFacts | None, build: Build) -> Iterator[Findings | None]:
+    def _findings(
+        self, cells: Sequence[Cell], facts: LayerFacts | None, build: Build
+    ) -> Iterator[Findings | None]:
         """What is known of each channel beside its pictures."""
         elsewhere, own = Elsewhere(self.cards), (self.model.name, self.layer.name)
         for cell in cells:

@@ -16,8 +16,8 @@ from generator.cache.entries import Cache
 from generator.errors import CacheError
 from generator.evidence.facts import FactsRef
 from generator.gallery import pages_host
-from generator.gallery.gather import Gathered, gather
 from generator.gallery.elsewhere import card_of
+from generator.gallery.gather import Gathered, gather
 from generator.gallery.layers import LayerSection
 from generator.gallery.notes import read_notes
 from generator.gallery.output import Output

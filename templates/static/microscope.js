@@ -452,6 +452,7 @@
     for (const button of all("[data-still]")) play(button);
     for (const other of shots) other.classList.toggle("current", other === shot);
     for (const link of all(".recipes a")) link.toggleAttribute("aria-current", link.hash === "#" + shot.id);
+    for (const part of all("[data-of]")) part.classList.toggle("current", part.dataset.of === shot.id);
     // The recipe stays the same from channel to channel, and on the way up to their grid.
     for (const link of all("a[rel], .film a, :is(link, .crumbs a)[href^='index.html']")) link.href = link.getAttribute("href").split("#")[0] + (shot === shots[0] ? "" : "#" + shot.id);
   }

@@ -23,7 +23,7 @@ from generator.gallery.notes import read_notes
 from generator.gallery.pages import Note
 from generator.gallery.pictures import GUTTER, TILE, WORTH_PROCESSES, Encoding, encode_all, tiny_tiles
 from generator.gallery.templating import Templates, script, without_folders
-from generator.gallery.wording import count, number, percent
+from generator.gallery.wording import count, number
 from generator.models.anatomy import Anatomy
 from tests.conftest import DECOYS, ROOT
 from tests.gallery.conftest import build, files_of
