@@ -275,7 +275,7 @@ print(build(plan).written)
 """
 
 EDITS = {
-    "generator/gallery/templating.py": ("float) -> str:\n", 'float) -> str:\n    return "number"\n'),
+    "generator/gallery/wording.py": ("float) -> str:\n", 'float) -> str:\n    return "number"\n'),
     "generator/gallery/pictures.py": ("QUALITY = 82", "QUALITY = 40"),
 }
 
