@@ -15,7 +15,7 @@ from generator.datasets import decoding
 from generator.datasets.decoding import PictureError
 from generator.datasets.sources import Item, Source, open_source
 from generator.engines.opened import kept, network
-from generator.engines.surveys import CircuitTask, LookTask, SurveyTask
+from generator.engines.surveys import CircuitTask, ClassTask, LookTask, RecogniseTask, SurveyTask
 from generator.engines.tasks import Bench, Output, Result
 from generator.errors import UserError
 
@@ -100,8 +100,7 @@ def look(task: LookTask, bench: Bench) -> Result:
 
     def show(key: str) -> list[Array]:
         path, _ = task.optimised[key]
-        image = decoding.decoded(path.read_bytes())
-        pixels = decoding.array(decoding.fitted(image, surveyor.canvas, "squash"), surveyor.colours)
+        pixels = _optimised(path, surveyor)
         return [output[0] for output in surveyor.look(pixels[None])]
 
     channels = {key: channel for key, (_, channel) in task.optimised.items()}
@@ -117,6 +116,12 @@ def look(task: LookTask, bench: Bench) -> Result:
     }
     record = {"kind": "look", "layer": task.way[-1], "kinships": dict(found.kinships)}
     return Result(task, (Output(task.key, record, {"npz": _npz(stored)}),), seconds)
+
+
+def _optimised(path: Path, shown_to: Any) -> Array:
+    """A picture that we made, in another network's size or its own."""
+    image = decoding.decoded(path.read_bytes())
+    return decoding.array(decoding.fitted(image, shown_to.canvas, "squash"), shown_to.colours)
 
 
 # -- circuits --------------------------------------------------------------------------------------
@@ -144,6 +149,49 @@ def circuit(task: CircuitTask, bench: Bench) -> Result:
             return Result(task, (), time.perf_counter() - started)
         files["npz"] = _npz({"weights": weights.astype(np.float32), "channels": np.array(task.channels)})
     return Result(task, (Output(task.key, record, files),), time.perf_counter() - started)
+
+
+# -- classes ---------------------------------------------------------------------------------------
+
+
+def classes(task: ClassTask, bench: Bench) -> Result:
+    """What layers do to the class scores. Told to stop, it gives nothing."""
+    from generator.evidence.classes import Scorer
+
+    started = time.perf_counter()
+    model = network(task.model, task.config, task.fingerprint)
+    names = [name for name, _ in task.layers]
+    scorer = Scorer(model.network, model.preprocessing, names, task.scores)
+    skipped: dict[str, str] = {}
+    pictures: Iterator[tuple[str, Array]] = iter(())
+    if scorer.layers and task.dataset is not None:
+        pictures = _pictures(task.items, _source(task.dataset), task, scorer, skipped)
+    found = scorer.read(pictures, bench.stopping)
+    if found is None:
+        return Result(task, (), time.perf_counter() - started)
+    outputs = []
+    for name, key in task.layers:
+        record = {"kind": "classes", "layer": name, "scores": task.scores, "exact": name in scorer.exact}
+        record |= {} if name in scorer.exact else {"skipped": skipped}
+        files = {"npz": found[name].to_bytes()} if name in found else {}
+        outputs.append(Output(key, record, files))
+    return Result(task, tuple(outputs), time.perf_counter() - started)
+
+
+def recognise(task: RecogniseTask, bench: Bench) -> Result:
+    """What a network makes of pictures of classes. Told to stop, it gives nothing."""
+    from generator.evidence.recognition import Judge
+
+    started = time.perf_counter()
+    model = network(task.model, task.config, task.fingerprint)
+    judge = Judge(model.network, model.preprocessing, task.scores)
+    ranks = {}
+    for key, (path, number) in task.pictures.items():
+        if bench.stopping():
+            return Result(task, (), time.perf_counter() - started)
+        ranks[key] = judge.rank(_optimised(path, judge), number)
+    record = {"kind": "recognition", "ranks": {key: rank for key, rank in ranks.items() if rank}}
+    return Result(task, (Output(task.key, record),), time.perf_counter() - started)
 
 
 def _npz(arrays: dict[str, Array]) -> bytes:

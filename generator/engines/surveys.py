@@ -1,4 +1,4 @@
-"""The kinds of task that make evidence: a block of a survey, and a second look at what a survey found."""
+"""The kinds of task that make evidence: a block of a survey, a second look at what it found, and others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from generator.config.schema import ModelConfig
 from generator.datasets.decoding import Fit
 from generator.datasets.sources import Item
 from generator.engines.tasks import Bench, Pace, Result
+from generator.evidence.effects import CONSIDERED
 from generator.evidence.fields import Box
 
 FORWARD = 224 * 224 / 3
@@ -133,4 +134,78 @@ class CircuitTask:
 
     def smaller(self) -> CircuitTask:
         """There is no smaller way."""
+        return replace(self)
+
+
+@dataclass(frozen=True)
+class ClassTask:
+    """What some of a network's layers do to its class scores; `layers` are (name, key).
+
+    `scores` is the network's last layer of classes. Where it follows from the weights no pictures are needed,
+    and `dataset` may be None; elsewhere `items`, a sample of the data set's, are what it is found out on.
+    """
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    scores: str
+    layers: tuple[tuple[str, str], ...]
+    dataset: Path | None = None
+    fit: Fit = "crop"
+    items: tuple[Item, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the layers' effects."""
+        return tuple(key for _, key in self.layers)
+
+    @property
+    def pace(self) -> Pace:
+        """By network; all layers share in the ways there and back, which pictures go once a class."""
+        effort = 2 * CONSIDERED * FORWARD * max(1, len(self.items))
+        return Pace(self.fingerprint, "classes", effort / len(self.layers))
+
+    def work(self, bench: Bench) -> Result:
+        """Find out."""
+        from generator.engines.surveying import classes
+
+        return classes(self, bench)
+
+    def smaller(self) -> ClassTask:
+        """There is no smaller way."""
+        return replace(self)
+
+
+@dataclass(frozen=True)
+class RecogniseTask:
+    """Pictures of classes to be shown to another network, whose layer `scores` knows these classes.
+
+    `pictures` maps each picture's key to (path, number of its class).
+    """
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+    scores: str
+    pictures: Mapping[str, tuple[Path, int]]
+    key: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of what the network makes of them."""
+        return (self.key,)
+
+    @property
+    def pace(self) -> Pace:
+        """By network; effort by how many pictures go through it."""
+        return Pace(self.fingerprint, "recognise", FORWARD * len(self.pictures))
+
+    def work(self, bench: Bench) -> Result:
+        """Show them."""
+        from generator.engines.surveying import recognise
+
+        return recognise(self, bench)
+
+    def smaller(self) -> RecogniseTask:
+        """Pictures are shown one by one: there is no smaller way."""
         return replace(self)

@@ -84,11 +84,16 @@ class Circuit:
 
 @dataclass(frozen=True)
 class ClassEffect:
-    """An output that a channel raises (above 0) or lowers."""
+    """An output that a channel raises (above 0) or lowers.
+
+    `effect` is in units of the score before a softmax or sigmoid; of one unit of the channel at all positions
+    where it is exact, else what the channel adds on the `photos` that the network might take for this class.
+    """
 
     number: int
     name: str
     effect: float
+    photos: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,18 @@ class Classes:
     raised: tuple[ClassEffect, ...]
     lowered: tuple[ClassEffect, ...]
     exact: bool
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What another network makes of the picture of a class: `rank` 1 where it takes it for that class.
+
+    `probability` is that network's, None where it gives scores only.
+    """
+
+    model: str
+    rank: int
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,7 @@ class ChannelFacts:
 
     `strongest` come first; `ordinary` are by quantile, 0 to 1; `intervals` by the number of the histogram's
     bar. `density` is the share of positions where it is on, `pictures_on` that of photos. `trust` is by
-    recipe's name.
+    recipe's name, and so is `recognised`, what other networks make of the picture of a class.
     """
 
     strongest: tuple[Example, ...] = ()
@@ -133,6 +150,7 @@ class ChannelFacts:
     maximum: float = 0.0
     flags: tuple[str, ...] = ()
     trust: Mapping[str, Trust] = field(default_factory=dict)
+    recognised: Mapping[str, tuple[Recognition, ...]] = field(default_factory=dict)
     labels: tuple[Preference, ...] = ()
     classes: Classes | None = None
     built_from: tuple[Circuit, ...] = ()

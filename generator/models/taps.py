@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from generator.models import layout
 from generator.models.folding import Swaps, hand_on
 from generator.models.graph import Step, flatten
 from generator.models.precision import remade
+from generator.models.probing import application
 from generator.models.surgery import _told_apart as told_apart
 
 Canvas = tuple[int, int]
@@ -33,12 +34,14 @@ def tapped(network: Any, layers: Sequence[str], canvas: Canvas | None = None) ->
     Outputs have channels last. It computes what the network does, operation by operation. Raises ModelError
     when there is no such layer.
     """
-    steps, _ = _rebuilt(network, canvas or input_canvas(network), lambda steps: {})
+    steps, _ = rebuilt(network, canvas or input_canvas(network), lambda steps: {})
     return _model(steps, layers)
 
 
-def _rebuilt(network: Any, canvas: Canvas, swaps_of: Any) -> tuple[list[Step], list[Step]]:
-    """(new steps, original steps) of the network on a canvas, some operations swapped."""
+def rebuilt(
+    network: Any, canvas: Canvas, swaps_of: Callable[[list[Step]], Swaps]
+) -> tuple[list[Step], list[Step]]:
+    """(new steps, original steps) of the network on a canvas, with the swaps that `swaps_of` gives."""
     shape = (*canvas, network.inputs[0].shape[-1])
     steps = flatten(network, shape)
     swaps: Swaps = swaps_of(steps)
@@ -94,20 +97,20 @@ def way(network: Any, earlier: str, later: str, canvas: Canvas | None = None) ->
     """The way from one layer to a later one. Raises ModelError when either is not there."""
     canvas = canvas or input_canvas(network)
     shape = (*canvas, network.inputs[0].shape[-1])
-    between = _between(flatten(network, shape), earlier, later)
-    if not between:
+    steps_between = between(flatten(network, shape), earlier, later)
+    if not steps_between:
         return Way(None, "nothing: they are not connected")
     swaps: Swaps = {}
-    for step in between:
-        swap = _opened(step)
+    for step in steps_between:
+        swap = opened(step)
         if swap is None:
             return Way(None, f"{step.name} ({type(step.operation).__name__})")
         swaps |= swap
-    steps, _ = _rebuilt(network, canvas, lambda steps: dict(swaps))
+    steps, _ = rebuilt(network, canvas, lambda steps: dict(swaps))
     return Way(_model(steps, [earlier, later]), opened=bool(swaps))
 
 
-def _between(steps: list[Step], earlier: str, later: str) -> list[Step]:
+def between(steps: list[Step], earlier: str, later: str) -> list[Step]:
     """The steps on any way from `earlier` (left out) to `later` (included), in order."""
     reached = {earlier}
     for step in steps:
@@ -120,7 +123,7 @@ def _between(steps: list[Step], earlier: str, later: str) -> list[Step]:
     return [step for step in steps if step.name in needed and step.name != earlier]
 
 
-def _opened(step: Step) -> Swaps | None:
+def opened(step: Step) -> Swaps | None:
     """What to call in a step's place so that it is linear: nothing if it is; None if it can't be."""
     operation, kind = step.operation, type(step.operation).__name__
     activation = getattr(operation, "activation", None)
@@ -129,14 +132,23 @@ def _opened(step: Step) -> Swaps | None:
         return {step.name: hand_on}
     if kind in _MAXIMA:
         return {step.name: _averaging(operation)}
-    if kind in ("Multiply", "TrueDivide", "Divide") and len(step.inputs) == 1:
-        return {}  # by a constant
+    if kind in ("Multiply", "TrueDivide", "Divide"):
+        return {} if _by_constant(step) else None
     if kind not in _LINEAR or name in _BOUNDED:
         return None
     if activation is None or name == "linear":
         return {}
     layer = remade(operation, activation="linear")
     return None if layer is None else {step.name: layer}
+
+
+def _by_constant(step: Step) -> bool:
+    """Whether one tensor is multiplied or divided by a constant: a product of it with itself has two."""
+    arguments = application(step.output).arguments
+    first = next(iter((*arguments.args, *arguments.kwargs.values())), None)
+    return len(arguments.keras_tensors) == 1 and (
+        type(step.operation).__name__ == "Multiply" or first is arguments.keras_tensors[0]
+    )
 
 
 def _averaging(operation: Any) -> Any:

@@ -103,6 +103,16 @@ def test_what_weights_do_not_describe_is_named(layer: Any) -> None:
         kernels(found, [0])
 
 
+def test_a_product_with_a_constant_is_linear_and_with_itself_is_not() -> None:
+    def between(*layer: Any) -> Any:
+        return way(network(*layer, layers.Dense(4, name="late")), "early", "late")
+
+    assert between(lambda x: 2 * x / 3).obstacle == ""
+    assert "Multiply" in between(lambda x: layers.Multiply(name="square")([x, x])).obstacle
+    assert "Multiply" in between(lambda x: x * x).obstacle
+    assert "Divide" in between(lambda x: 1 / (x + 1)).obstacle
+
+
 def test_layers_that_are_not_connected_say_so() -> None:
     pixels = keras.Input((8, 8, 3))
     one, other = (layers.Conv2D(2, 1, name=name)(pixels) for name in ("one", "other"))
