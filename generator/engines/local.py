@@ -134,7 +134,7 @@ class LocalEngine:
             idle = (worker for worker in self._workers.values() if worker.attempt is None)
             worker = next(idle, None) or self._new_worker()
             worker.attempt = attempt
-            worker.process.send(attempt.tried)
+            worker.process.give(attempt.tried)
 
     def _draw(self, remaining: Iterator[Task]) -> _Attempt | None:
         busy = self._busy()

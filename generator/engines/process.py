@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
+from generator.engines.tasks import Task
 from generator.engines.worker import NEW_TASK, Start
 
 _BOOT = str(Path(__file__).with_name("boot.py"))
@@ -61,8 +62,12 @@ class Process:
         threading.Thread(target=self._receive, daemon=True).start()
         self.send(start)
 
+    def give(self, task: Task) -> None:
+        """Hand it a task; see `send`."""
+        self.send(pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
+
     def send(self, message: object) -> None:
-        """Hand it a task, or STOP. If it is gone, its end is among the events."""
+        """Tell it to STOP, or answer it. If it is gone, its end is among the events."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             pickle.dump(message, self._process.stdin, pickle.HIGHEST_PROTOCOL)

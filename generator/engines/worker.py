@@ -1,9 +1,9 @@
 """A worker process: takes tasks from standard input, works them off one by one, hands back the results.
 
-What goes over the pipes are pickled values, one after the other. In: a Start, then tasks, then perhaps STOP.
-Out: READY once TensorFlow is there, then a Result for each task. A Question may come before a result; it
-gets an Answer. The end of the input is the end of the worker, so that none outlives the process that
-started it, however that ended.
+What goes over the pipes are pickled values, one after the other. In: a Start, then tasks, each pickled once
+more, then perhaps STOP. Out: READY once TensorFlow is there, then a Result for each task. A Question may come
+before a result; it gets an Answer. The end of the input is the end of the worker, so that none outlives the
+process that started it, however that ended.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
     start: Start = pickle.load(given)
     # Last, so that no file beside a config takes the place of a module of ours or of a library's.
     sys.path += [folder for folder in start.path if folder not in sys.path]
-    tasks: SimpleQueue[Task] = SimpleQueue()
+    tasks: SimpleQueue[bytes] = SimpleQueue()
     answers: SimpleQueue[Answer] = SimpleQueue()
     stop = threading.Event()
     threading.Thread(target=_listen, args=(given, tasks, answers, stop), daemon=True).start()
@@ -90,7 +90,7 @@ def main() -> None:
     # What TensorFlow takes by itself is not for tasks.
     bench = Bench(max(0, start.memory - memory.resident()), stop.is_set, agree)
     while True:
-        task = tasks.get()
+        task = _task(tasks.get())
         os.write(2, NEW_TASK.encode())
         _send(Result(task, ()) if stop.is_set() else work(task, bench), results)
 
@@ -111,17 +111,28 @@ def _send(message: object, results: BinaryIO) -> None:
     results.flush()
 
 
+def _task(pickled: bytes) -> Task:
+    """A task, read where TensorFlow was imported.
+
+    Reading it imports modules; in the listening thread, beside TensorFlow's import, that has ended in a
+    deadlock of Python's import locks.
+    """
+    try:
+        task: Task = pickle.loads(pickled)
+    except BaseException as error:  # a task that can't be read is our bug; waiting for it would hang
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+    return task
+
+
 def _listen(
-    given: BinaryIO, tasks: SimpleQueue[Task], answers: SimpleQueue[Answer], stop: threading.Event
+    given: BinaryIO, tasks: SimpleQueue[bytes], answers: SimpleQueue[Answer], stop: threading.Event
 ) -> None:
     while True:
         try:
             message = pickle.load(given)
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # the end, or half a value of one who is gone
             os._exit(0)
-        except BaseException as error:  # a task that can't be read is our bug; waiting for it would hang
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            os._exit(1)
         if message == STOP:
             stop.set()
         elif isinstance(message, Answer):

@@ -130,6 +130,26 @@ class Ending(Sum):
         os._exit(7)
 
 
+def thread_of_reading() -> Sum:
+    """A sum of the number of the thread that it is read in."""
+    return Sum(threading.get_ident())
+
+
+class Read(Sum):
+    """A task that becomes another when it is read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return thread_of_reading, ()
+
+
+@dataclass(frozen=True)
+class InThread(Sum):
+    """Its sum is the number of the thread that tasks are worked off in."""
+
+    def work(self, bench: Bench) -> Result:
+        return Result(self, (Output(self.keys[0], {"sum": str(threading.get_ident())}),))
+
+
 def errors(results: list[Result]) -> dict[str, str]:
     """What went wrong with each output, by key."""
     return {output.key: output.error for result in results for output in result.outputs}
@@ -167,6 +187,13 @@ def test_pictures_and_others_are_worked_off_even_if_a_worker_dies_or_a_network_e
 def test_all_workers_agree_with_the_first_that_had_an_answer() -> None:
     results = list(LocalEngine(2).run([Sum(n, n, ask=True) for n in range(4)]))
     assert len(results) == 4 and len(set(sums(results).values())) == 1
+
+
+@pytest.mark.usefixtures("light")
+def test_tasks_are_read_in_the_thread_that_imports_tensorflow_and_works_them_off() -> None:
+    """Reading one imports modules: beside another import Python's locks have come to a deadlock."""
+    read, worked = LocalEngine(1).run([Read(1), InThread(1)])
+    assert [*sums([read]).values()] == [*sums([worked]).values()]
 
 
 @pytest.mark.usefixtures("light")
