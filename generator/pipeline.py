@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,14 +18,17 @@ from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.problems import Problem
 from generator.config.reading import ConfigFile, read_config
+from generator.datasets.known import known_dataset
+from generator.datasets.sources import DataSet
+from generator.engines.pictures import PictureTask
 from generator.engines.tasks import Engine, Result, Task
-from generator.errors import CacheError, ModelError
+from generator.errors import CacheError, ModelError, UserError
+from generator.inquiries import Inquiry
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
 from generator.plan import Job, Plan, layer_problems, make_plan
 from generator.schedule import tasks_of
-from generator.surveys import Survey
 from generator.timings import Timings
 
 # -- from a file to a plan -------------------------------------------------------------------------
@@ -39,7 +43,24 @@ def load_plan(path: Path, say: Callable[[str], None] = lambda text: None) -> Pla
     look_beside(path)
     anatomies, problems = _anatomies(file, say)
     problems += layer_problems(file.config, anatomies)
-    return make_plan(file.check(problems), anatomies)
+    datasets, unusable = _datasets(file, say)
+    return make_plan(file.check([*problems, *unusable]), anatomies, datasets)
+
+
+def _datasets(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, DataSet], list[Problem]]:
+    """The data sets that models are shown, and why some can't be used."""
+    cache = Cache(file.config.cache)
+    used = {file.config.dataset_of(name) for name in file.config.models}
+    found: dict[str, DataSet] = {}
+    problems: list[Problem] = []
+    for name, dataset in file.config.datasets.items():
+        if name not in used or file.is_wrong("datasets", name):
+            continue
+        try:
+            found[name] = known_dataset(dataset.path, cache, say)
+        except UserError as error:
+            problems.append(Problem(("datasets", name, "path"), error.message))
+    return found, problems
 
 
 def look_beside(config: Path) -> None:
@@ -89,19 +110,30 @@ def _explained(name: str, file: ConfigFile) -> bool:
 
 @dataclass
 class Outcome:
-    """What a run did: pictures made, failures with their reasons, and jobs it did not come to."""
+    """What a run did: pictures and pieces of evidence made, failures with their reasons, and jobs that it did
+    not come to."""
 
     done: int = 0
+    evidence: int = 0
     failures: list[Failure] = field(default_factory=list)
     left: int = 0
+    evidence_left: int = 0
     seconds: float = 0.0
+
+    @property
+    def settled(self) -> int:
+        """Jobs that were done or failed."""
+        return self.done + self.evidence + len(self.failures)
 
 
 class Progress:
-    """Told of each finished picture; the default says nothing."""
+    """Told of what is finished; the default says nothing."""
 
     def advance(self, pictures: int) -> None:
         """`pictures` more are done or failed."""
+
+    def found(self, pieces: int) -> None:
+        """So many pieces of evidence more are done or failed."""
 
 
 def run(
@@ -110,79 +142,65 @@ def run(
     engine: Engine,
     progress: Progress,
     *,
+    inquiries: Sequence[Inquiry] = (),
+    force: bool = False,
     time_limit: float | None = None,
     stop_at_failure: bool = False,
 ) -> Outcome:
-    """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done.
+    """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done; then make
+    the evidence that `inquiries` lack (with `force` all of it).
 
     After `time_limit` seconds, or the engine's stop, nothing further is begun, and what is under way ends
     after the step that it is in. Raises CacheError when another run holds the cache or the disk is full,
     and WorkerError when no worker can be started.
     """
-    titles = {job.key: job.title for job in jobs}
-    limits = Limits(time_limit, stop_at_failure)
-    return _work_off(
-        lambda timings: tasks_of(plan, jobs, timings),
-        titles,
-        Cache(plan.config.cache),
-        engine,
-        progress,
-        limits,
-    )
-
-
-def survey(
-    surveys: Sequence[Survey],
-    cache: Cache,
-    engine: Engine,
-    progress: Progress,
-    *,
-    time_limit: float | None = None,
-) -> Outcome:
-    """Make the tallies of surveys that the cache lacks; otherwise as `run`."""
-    there = cache.snapshot().entries
-    tasks = [task for one in surveys for task in one.tasks(there)]
-    titles = {
-        key: f"{task.model}/{layer} (survey of {task.dataset.name})"
-        for task in tasks
-        for layer, key in task.layers
-    }
-    return _work_off(lambda _: iter(tasks), titles, cache, engine, progress, Limits(time_limit))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a run ends before its work does: after so many seconds, or at the first failure."""
-
-    seconds: float | None = None
-    stop_at_failure: bool = False
-
-
-def _work_off(
-    tasks: Callable[[Timings], Iterable[Task]],
-    titles: Mapping[str, str],
-    cache: Cache,
-    engine: Engine,
-    progress: Progress,
-    limits: Limits,
-) -> Outcome:
-    """Have the engine work off tasks, whose jobs' titles are given by key, and store what comes."""
-    outcome = Outcome(left=len(titles))
+    cache = Cache(plan.config.cache)
+    outcome = Outcome(left=len(jobs))
     started = time.monotonic()
     with (
         only_run(cache),
         _measuring(cache) as timings,
-        _limited(limits.seconds, engine),
-        closing(engine.run(tasks(timings))) as results,
+        _limited(time_limit, engine),
+        closing(engine.run(_tasks(plan, jobs, inquiries, cache, timings, outcome, force=force))) as results,
     ):
         for result in results:
-            _store(result, titles, cache, outcome)
-            progress.advance(len(result.outputs))
+            _store(result, cache, outcome)
+            told = progress.advance if isinstance(result.task, PictureTask) else progress.found
+            told(len(result.outputs))
             timings.add(result, engine.jobs)
-            if limits.stop_at_failure and outcome.failures:
+            if stop_at_failure and outcome.failures:
                 engine.stop()
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def _tasks(
+    plan: Plan,
+    jobs: Sequence[Job],
+    inquiries: Sequence[Inquiry],
+    cache: Cache,
+    timings: Timings,
+    outcome: Outcome,
+    *,
+    force: bool,
+) -> Iterator[Task | None]:
+    """Pictures; then what data sets and networks tell; then, once all that is stored, what depends on it."""
+    yield from tasks_of(plan, jobs, timings)
+    if not inquiries:
+        return
+    there: Collection[str] = () if force else cache.snapshot().entries
+    outcome.evidence_left = sum(one.due(there) for one in inquiries)
+    handed = len(jobs)
+    for inquiry in inquiries:
+        for task in chain[Task](inquiry.surveys(there), inquiry.circuits(there)):
+            handed += len(task.keys)
+            yield task
+    while outcome.settled < handed:
+        yield None
+    there = cache.snapshot().entries
+    looks = [task for one in inquiries for task in one.looks(there, cache, force=force)]
+    outcome.evidence_left = len(looks)
+    yield from looks
 
 
 @contextmanager
@@ -232,14 +250,21 @@ def _limited(seconds: float | None, engine: Engine) -> Iterator[None]:
         timer.cancel()
 
 
-def _store(result: Result, titles: Mapping[str, str], cache: Cache, outcome: Outcome) -> None:
+def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    picture = isinstance(result.task, PictureTask)
     for output in result.outputs:
-        outcome.left -= 1
+        if picture:
+            outcome.left -= 1
+        else:
+            outcome.evidence_left -= 1
         if output.error:
-            failure = Failure(output.key, titles[output.key], output.error, now)
+            failure = Failure(output.key, result.task.title(output.key), output.error, now)
             cache.put_failure(failure)
             outcome.failures.append(failure)
-        else:
-            cache.put_entry(output.key, output.record, output.files)
+            continue
+        cache.put_entry(output.key, output.record, output.files)
+        if picture:
             outcome.done += 1
+        else:
+            outcome.evidence += 1

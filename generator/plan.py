@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,7 @@ from generator.cache.entries import Cache
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
 from generator.config.schema import Channels, Config, LayerConfig, ModelConfig
+from generator.datasets.sources import DataSet
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer
 from generator.render import RENDERER_VERSION
@@ -63,7 +64,7 @@ class Plan:
     """All pictures that a config asks for, in the order of the config.
 
     `models` maps the site's name of each network to its anatomy, `recipes` the names in use to recipes,
-    `identities` to what of them entered the keys.
+    `identities` to what of them entered the keys, `datasets` the names in use to data sets.
     """
 
     config: Config
@@ -71,6 +72,7 @@ class Plan:
     recipes: Mapping[str, Recipe]
     identities: Mapping[str, Mapping[str, Any]]
     jobs: tuple[Job, ...]
+    datasets: Mapping[str, DataSet] = field(default_factory=dict)
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -108,7 +110,9 @@ def job_key(fingerprint: str, target: Target, recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
+def make_plan(
+    config: Config, anatomies: Mapping[str, Anatomy], datasets: Mapping[str, DataSet] | None = None
+) -> Plan:
     """The plan of a config that `layer_problems` finds nothing wrong with.
 
     Raises UserError when a file that a recipe names can't be read.
@@ -127,7 +131,7 @@ def make_plan(config: Config, anatomies: Mapping[str, Anatomy]) -> Plan:
                     key = job_key(anatomies[name].fingerprint, target, identities[recipe_name])
                     jobs[Job(name, target, recipe_name, key)] = None
     ordered = sorted(jobs, key=_order(config, anatomies))
-    return Plan(config, anatomies, recipes, identities, tuple(ordered))
+    return Plan(config, anatomies, recipes, identities, tuple(ordered), datasets or {})
 
 
 def _identity(name: str, recipe: Recipe) -> dict[str, Any]:
@@ -238,10 +242,10 @@ def _recipe_beyond(name: str, config: Config, layer: Layer) -> Iterator[Problem]
     """Channels that a recipe names and the layer does not have."""
     recipe = config.recipe(name)
     named = {"direction": [channel for channel, _ in recipe.direction], "towards": [recipe.towards or 0]}
-    for field, channels in named.items():
+    for setting, channels in named.items():
         for channel in channels:
             if not 0 <= channel < layer.channels:
-                yield Problem(("recipes", name, field), _no_channel(str(channel), layer))
+                yield Problem(("recipes", name, setting), _no_channel(str(channel), layer))
 
 
 def _no_layer(pattern: str, model: str, anatomy: Anatomy) -> str:

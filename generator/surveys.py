@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from generator.cache.entries import Cache
-from generator.config.schema import ModelConfig
+from generator.config.schema import Fit, ModelConfig
 from generator.datasets.blocks import blocks
-from generator.datasets.decoding import Fit
 from generator.datasets.sources import DataSet, Item
 from generator.engines.surveys import SurveyTask
 from generator.evidence.summary import Merger, Summary

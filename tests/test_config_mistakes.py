@@ -18,7 +18,16 @@ from generator.config.mistakes import UNKNOWN
 from generator.config.problems import Location, field_name
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
-from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.config.schema import (
+    Channels,
+    Config,
+    DatasetConfig,
+    EvidenceConfig,
+    LayerConfig,
+    ModelConfig,
+    Preprocessing,
+    RecipeConfig,
+)
 from generator.errors import ConfigError
 from generator.pipeline import load_plan
 from tests.conftest import click_run
@@ -30,6 +39,7 @@ NOT_OURS = re.compile(
 
 NET: Location = ("models", "net")
 MINE: Location = ("recipes", "mine")
+PHOTOS: Location = ("datasets", "photos")
 
 
 # -- a config in which every setting there is stands on a line of its own --------------------------
@@ -54,6 +64,8 @@ GIVEN: dict[Location, str] = {
     (*NET, "preprocessing", "range"): "[0, 1]",
     (*MINE, "base"): "channel",
     (*MINE, "octaves"): "2",
+    (*PHOTOS, "path"): "photos",
+    ("evidence", "strongest"): "9",
 }
 """What stands in every config, and with which value."""
 
@@ -68,7 +80,11 @@ def settings(part: type[BaseModel], at: Location, indent: int, but: tuple[str, .
 
 def whole() -> Iterator[Line]:
     """A right config with every setting."""
-    yield from settings(Config, (), 0, but=("models", "recipes"))
+    yield from settings(Config, (), 0, but=("models", "recipes", "datasets", "evidence"))
+    yield Line(("evidence",), "", "")
+    yield from settings(EvidenceConfig, ("evidence",), 2)
+    yield from (Line(("datasets",), "", ""), Line(PHOTOS, "  ", ""))
+    yield from settings(DatasetConfig, PHOTOS, 4)
     yield from (Line(("recipes",), "", ""), Line(MINE, "  ", ""))
     yield from settings(RecipeConfig, MINE, 4)
     yield from settings(Recipe, MINE, 4)
@@ -183,7 +199,9 @@ def told(folder: Path, text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mistakes")
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "photos").mkdir()
+    return folder
 
 
 def test_the_config_without_a_mistake_is_right(folder: Path) -> None:

@@ -24,6 +24,7 @@ LEVELS = [
     {"plan"},
     {"timings"},
     {"schedule", "selection", "surveys"},
+    {"inquiries", "album", "wirings", "settling"},
     {"pipeline", "gallery"},
     {"console", "api"},
     {"cli"},

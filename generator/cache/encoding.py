@@ -66,7 +66,8 @@ def read_record(key: str, data: bytes | None) -> Entry | None:
         if values["key"] != key or not (_vouches(data or b"") if "files" in values else _is_old(values)):
             return None
         # Version 0.1.0 knew pictures only, by their digest.
-        files = values.pop("files", None) or {"png": {"sha256": values["picture_sha256"]}}
+        old = "files" not in values
+        files = {"png": {"sha256": values["picture_sha256"]}} if old else values.pop("files")
         facts = {kind: Facts(known["sha256"], known.get("size")) for kind, known in files.items()}
         if "png" in facts:
             Record.from_json(values)

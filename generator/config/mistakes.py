@@ -18,6 +18,8 @@ from generator.config.recipes import Recipe
 from generator.config.schema import (
     Channels,
     Config,
+    DatasetConfig,
+    EvidenceConfig,
     LayerConfig,
     ModelConfig,
     Preprocessing,
@@ -114,6 +116,8 @@ def _leave_out(raw: dict[str, Any], location: Location) -> None:
     match location:
         case ("models",):
             raw["models"] = {}
+        case ("datasets", _, "path"):
+            _put(raw, location, ".")
         case ("models", _, "layers"):
             _put(raw, location, [_no_layer(None)])
         case ("models", _, "layers", int(_), *inside) if inside in ([], ["name"]):
@@ -251,6 +255,10 @@ def shown(value: object) -> str:
 def _known_keys(location: Location) -> list[str]:
     if len(location) == 1:
         return list(Config.model_fields)
+    if location[0] == "datasets":
+        return list(DatasetConfig.model_fields)
+    if location[0] == "evidence":
+        return list(EvidenceConfig.model_fields)
     if location[0] == "recipes":
         return [*RecipeConfig.model_fields, *Recipe.model_fields]
     parts: dict[str | int, type[BaseModel]] = {"layers": LayerConfig, "preprocessing": Preprocessing}

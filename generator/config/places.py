@@ -11,7 +11,7 @@ from typing import Any
 from generator.config.content import read_class_names
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
-from generator.config.schema import Config, ModelConfig, RecipeConfig, is_place
+from generator.config.schema import Config, DatasetConfig, ModelConfig, RecipeConfig, is_place
 from generator.errors import ModelError
 
 # -- absolute --------------------------------------------------------------------------------------
@@ -28,7 +28,8 @@ def absolute(config: Config, folder: Path, problems: list[Problem]) -> Config:
     paths: dict[str, Any] = {name: where.of(path, (name,)) or folder / path for name, path in given.items()}
     models = {name: _model(model, ("models", name), where) for name, model in config.models.items()}
     recipes = {name: _recipe(recipe, ("recipes", name), where) for name, recipe in config.recipes.items()}
-    return config.model_copy(update={**paths, "models": models, "recipes": recipes})
+    datasets = {name: _dataset(one, ("datasets", name), where) for name, one in config.datasets.items()}
+    return config.model_copy(update={**paths, "models": models, "recipes": recipes, "datasets": datasets})
 
 
 class _Where:
@@ -72,6 +73,11 @@ def _model(model: ModelConfig, place: Location, where: _Where) -> ModelConfig:
     return model.model_copy(update=changes)
 
 
+def _dataset(dataset: DatasetConfig, place: Location, where: _Where) -> DatasetConfig:
+    path = where.of(dataset.path, (*place, "path"))
+    return dataset.model_copy(update={"path": path or dataset.path})
+
+
 def _recipe(recipe: RecipeConfig, place: Location, where: _Where) -> RecipeConfig:
     fields = recipe.changes
     for name in RECIPE_FILES:
@@ -94,6 +100,9 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
             yield Problem((name,), why)
     if config.templates is not None and not is_wrong("templates") and not config.templates.is_dir():
         yield Problem(("templates",), f"no such folder: {config.templates}")
+    for name, dataset in config.datasets.items():
+        if not is_wrong("datasets", name, "path") and not dataset.path.exists():
+            yield Problem(("datasets", name, "path"), f"no such folder or file: {dataset.path}")
     yield from _in_each_others_way(config, folder, is_wrong)
     for name, model in config.models.items():
         place: Location = ("models", name, "weights")

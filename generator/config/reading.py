@@ -6,7 +6,7 @@ file, line and field.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from generator.config.cookbook import BUILT_IN
 from generator.config.mistakes import read_recipe, read_settings, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
 from generator.config.recipes import Recipe
-from generator.config.schema import Config, ModelConfig, RecipeConfig
+from generator.config.schema import NO_EVIDENCE, Config, ModelConfig, RecipeConfig
 from generator.config.yaml_file import read_yaml
 from generator.errors import ConfigError, UserError
 
@@ -59,6 +59,7 @@ def read_config(path: Path) -> ConfigFile:
     config, problems = read_settings(read.value, read.unusable)
     file = ConfigFile(path, config, read.lines, [*read.problems, *problems])
     file.problems += _nameless(file)
+    file.problems += _evidence(file)
     file.config = _usable_recipes(file)
     file.config = places.absolute(file.config, path.resolve().parent, file.problems)
     file.problems += places.problems(file.config, path.resolve().parent, file.is_wrong)
@@ -80,9 +81,30 @@ def _nameless(file: ConfigFile) -> Iterator[Problem]:
     """Models that are missing, and names that are empty."""
     if not file.config.models and not file.is_wrong("models"):
         yield Problem(("models",), "should not be empty")
-    for part, names in (("models", file.config.models), ("recipes", file.config.recipes)):
+    config = file.config
+    parts: dict[str, Iterable[str]] = {"models": config.models, "recipes": config.recipes}
+    parts["datasets"] = config.datasets
+    for part, names in parts.items():
         if any(not name.strip() for name in names):
             yield Problem((part,), "holds an empty name")
+
+
+def _evidence(file: ConfigFile) -> Iterator[Problem]:
+    """Data sets that models ask for and that there are not, or where it is not said which."""
+    known = list(file.config.datasets)
+    if NO_EVIDENCE in known:
+        yield Problem(("datasets", NO_EVIDENCE), f"`{NO_EVIDENCE}` stands for no data set; name it otherwise")
+    for name, model in file.config.models.items():
+        place: Location = ("models", name, "evidence")
+        if file.is_wrong(*place) or file.is_wrong("datasets"):
+            continue
+        if model.evidence is None and len(known) > 1:
+            yield Problem(
+                place, f"should name one of the data sets, {', '.join(known)}, or be `{NO_EVIDENCE}`"
+            )
+        elif model.evidence not in (None, NO_EVIDENCE, *known):
+            hint = suggestion(str(model.evidence), [*known, NO_EVIDENCE])
+            yield Problem(place, f"no data set {model.evidence!r}{hint}")
 
 
 # -- recipes ---------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ from generator.config.base import Settings
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 
+NO_EVIDENCE = "none"
+"""What stands in a model's `evidence` for no data set."""
+
+Fit = Literal["crop", "squash", "pad"]
+
 
 class ChannelRange(NamedTuple):
     """Channels from `first` to `last`, both included; all of them must exist, unless `as_there_are`."""
@@ -176,6 +181,39 @@ class ModelConfig(Settings):
     `first 32`, as many as there are."""
     recipes: Names = Field(default=["channel"])
     """Which recipes, unless the layer says otherwise."""
+    evidence: str | None = None
+    """The data set that it is shown for evidence, or `none`; default: the only one there is."""
+
+
+class DatasetConfig(Settings):
+    """Pictures to show to networks, for evidence beside the optimised ones."""
+
+    path: Path
+    """A folder, read with its sub-folders, whose names are labels; a .zip or .tar of such a folder; or an
+    .npz with `images` (n, height, width, colours) and, if there are, `labels` (n)."""
+    licence: str = ""
+    """Shown where its pictures are shown."""
+    fit: Fit = "crop"
+    """How a picture is brought to a network's input: its centre (`crop`), distorted (`squash`), or whole, on
+    grey (`pad`)."""
+
+
+class EvidenceConfig(Settings):
+    """How much of the evidence is shown."""
+
+    strongest: Annotated[int, Field(ge=1, le=12)] = 9
+    """Strongest examples of a channel, at most two of one picture."""
+    ordinary: Annotated[int, Field(ge=0, le=6)] = 3
+    """Examples at the 99th, 90th and 50th percentile each, and of each bar of the histogram."""
+    lowest: Annotated[int, Field(ge=0, le=6)] = 3
+    """Lowest examples of a channel that goes below zero."""
+    crop: bool = True
+    """Whether an example is cut to what the unit sees; else the whole picture is shown."""
+    photo_size: Annotated[int, Field(ge=64, le=512)] = 160
+    """Longer side of a data set's pictures on the pages, in pixels."""
+    budget: Annotated[int | None, Field(ge=16)] = None
+    """Pictures of a data set that are shown to networks at most; of a larger one a sample, always the same.
+    Default: all."""
 
 
 class RecipeConfig(Settings):
@@ -221,8 +259,19 @@ class Config(Settings):
     """Share of the free memory that pictures under way may take; batches are cut down to it."""
     recipes: dict[str, RecipeConfig] = Field(default={})
     """Recipes of your own, or changes to the built-in ones."""
+    datasets: dict[str, DatasetConfig] = Field(default={})
+    """Data sets for evidence, by the name that the site gives them."""
+    evidence: EvidenceConfig = EvidenceConfig()
+    """How much of the evidence is shown."""
     models: dict[str, ModelConfig]
     """The networks, by the name that the site gives them."""
+
+    def dataset_of(self, model: str) -> str | None:
+        """The name of the data set that a model is shown, if there is any."""
+        own = self.models[model].evidence
+        if own is not None:
+            return None if own == NO_EVIDENCE else own
+        return next(iter(self.datasets)) if len(self.datasets) == 1 else None
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name with every default filled in; KeyError if there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +19,15 @@ from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
 from generator.console.signals import end_at_next, ignore_stops, on_stop
 from generator.console.wording import duration, guess_warning, input_words, many, short, size
-from generator.engines.tasks import Engine
+from generator.engines.tasks import Engine, Task
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
+from generator.inquiries import Inquiry, inquiries_of
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.schedule import task_of
 from generator.selection import only as select
+from generator.settling import settle, skipped
 from generator.timings import Timings
 
 BYTES_PER_PIXEL = 3.6
@@ -63,20 +65,55 @@ def render(
     say = (lambda text: None) if quiet else click.echo
     chosen = select(plan, only) if only else plan.jobs
     due = _due(plan, chosen, force)
-    if not due:
+    inquiries = inquiries_of(plan, {(job.model, job.layer) for job in chosen} if only else None)
+    pieces = _pieces(inquiries, plan, force)
+    if not due and not pieces:
         wanted = many(len({job.key for job in chosen}), "picture")
         say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, none missing.")
         return Outcome()
     if not quiet:
         warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
-    say(f"Rendering {len(due):,} of {many(len(plan.keys), 'picture')} with {many(engine.jobs, 'worker')} ...")
-    with _stops(engine) as interrupted, Reporter(len(due), quiet=quiet) as reporter:
-        outcome = run(plan, due, engine, reporter, time_limit=time_limit, stop_at_failure=strict)
-    if interrupted() and outcome.left:
+    say(_announcement(plan, due, pieces, engine))
+    with _stops(engine) as interrupted, Reporter(len(due), pieces, quiet=quiet) as reporter:
+        outcome = run(
+            plan,
+            due,
+            engine,
+            reporter,
+            inquiries=inquiries,
+            force=force,
+            time_limit=time_limit,
+            stop_at_failure=strict,
+        )
+    if interrupted() and (outcome.left or outcome.evidence_left):
         ignore_stops()
-        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {outcome.left:,} left. {_resume(path)}")
+        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {_left(outcome)} left. {_resume(path)}")
     say(_summary(outcome, path, time_limit))
     return outcome
+
+
+def _pieces(inquiries: Sequence[Inquiry], plan: Plan, force: bool) -> int:
+    """How many pieces of evidence are due."""
+    if not inquiries:
+        return 0
+    there: Collection[str] = () if force else Cache(plan.config.cache).snapshot().entries
+    return sum(inquiry.due(there) for inquiry in inquiries)
+
+
+def _announcement(plan: Plan, due: Sequence[Job], pieces: int, engine: Engine) -> str:
+    workers = many(engine.jobs, "worker")
+    pictures = f"{len(due):,} of {many(len(plan.keys), 'picture')}"
+    sets = " and ".join(f"`{name}`" for name in plan.datasets)
+    if not pieces:
+        return f"Rendering {pictures} with {workers} ..."
+    if not due:
+        return f"Collecting evidence from {sets}, {many(pieces, 'piece')}, with {workers} ..."
+    return f"Rendering {pictures}, then collecting evidence from {sets}, with {workers} ..."
+
+
+def _left(outcome: Outcome) -> str:
+    pieces = f"{many(outcome.evidence_left, 'piece')} of evidence" if outcome.evidence_left else ""
+    return " and ".join(filter(None, (f"{outcome.left:,}" if outcome.left else "", pieces)))
 
 
 def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
@@ -85,11 +122,18 @@ def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
 
 
 def _summary(outcome: Outcome, path: Path, time_limit: float | None) -> str:
-    rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
     made = many(outcome.done, "picture")
-    text = f"Rendered {made} in {duration(outcome.seconds)} ({rate:.2f} a second)."
-    if outcome.left:
-        text += f" {outcome.left:,} are left. {_resume(path)}"
+    pieces = many(outcome.evidence, "piece") + " of evidence"
+    if outcome.done and not outcome.evidence:
+        rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
+        text = f"Rendered {made} in {duration(outcome.seconds)} ({rate:.2f} a second)."
+    elif outcome.evidence:
+        what = f"Rendered {made} and collected" if outcome.done else "Collected"
+        text = f"{what} {pieces} in {duration(outcome.seconds)}."
+    else:
+        text = f"Rendered {made} in {duration(outcome.seconds)}."
+    if outcome.left or outcome.evidence_left:
+        text += f" {_left(outcome)} are left. {_resume(path)}"
     if outcome.left and time_limit and not outcome.done:
         text += " A first picture takes longer than the time limit: give it more."
     return text
@@ -136,8 +180,10 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
     from generator.gallery.site import build_site
 
     started = time.monotonic()
-    report = build_site(plan, Cache(plan.config.cache))
-    for warning in report.warnings:
+    cache = Cache(plan.config.cache)
+    inquiries = inquiries_of(plan)
+    report = build_site(plan, cache, settle(inquiries, cache))
+    for warning in (*skipped(inquiries, cache), *report.warnings):
         click.echo(f"Warning: {warning}", err=True)
     if not quiet:
         took, size = duration(time.monotonic() - started), megabytes(report.bytes)
@@ -179,6 +225,23 @@ def what_is_due(plan: Plan) -> Iterator[str]:
         f"In all {len(due):,} of {len(plan.keys):,} pictures are due: {time_ if due else 'nothing to do'}, "
         f"{size(disk)} of cache at most."
     )
+    yield from _evidence_due(plan, cache, timings)
+
+
+def _evidence_due(plan: Plan, cache: Cache, timings: Timings) -> Iterator[str]:
+    """A line for each model that is shown a data set."""
+    there = cache.snapshot().entries
+    for inquiry in inquiries_of(plan):
+        pieces = inquiry.due(there)
+        dataset = inquiry.survey.dataset
+        shown = f"{inquiry.model}: evidence from {inquiry.source}, {many(len(dataset.items), 'picture')}"
+        if dataset.skipped:
+            shown += f" ({len(dataset.skipped):,} can't be read)"
+        tasks: list[Task] = [*inquiry.surveys(there), *inquiry.circuits(there)]
+        seconds = [timings.estimate(task.pace, len(task.keys)) for task in tasks]
+        known = [value for value in seconds if value is not None]
+        time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else "time unknown yet"
+        yield f"{shown}: {many(pieces, 'piece')} due{f', {time_}' if pieces and tasks else ''}"
 
 
 def _line(members: Group, waiting: Group, seconds: float | None) -> str:

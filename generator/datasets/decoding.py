@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from generator.config.schema import Fit
 from generator.errors import UserError
 
 Array = NDArray[Any]
-Fit = Literal["crop", "squash", "pad"]
 
 LARGEST = 64_000_000
 """Pixels of the largest picture that is read; larger ones are mistakes or bombs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -51,6 +51,14 @@ class Source(Protocol):
 
     def image(self, name: str) -> Image.Image:
         """The picture, as `decoding.decoded` gives it; OSError or PictureError if it can't be read."""
+
+    def stamp(self, name: str) -> tuple[int, ...]:
+        """What changes when the picture's file does; OSError if there is none."""
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def open_source(path: Path) -> Source:
@@ -110,6 +118,9 @@ class _Folder(_Files):
             if _is_picture(name) and file.is_file():
                 yield name, _label(name)
 
+    def stamp(self, name: str) -> tuple[int, ...]:
+        return _stamp(self._path / name)
+
     def _read(self, name: str) -> bytes:
         file = self._path / name
         if file.stat().st_size > LARGEST_FILE:
@@ -119,7 +130,11 @@ class _Folder(_Files):
 
 class _Zip(_Files):
     def __init__(self, path: Path) -> None:
+        self._stamp = _stamp(path)
         self._archive = zipfile.ZipFile(path)
+
+    def stamp(self, name: str) -> tuple[int, ...]:
+        return self._stamp
 
     def names(self) -> Iterator[tuple[str, str]]:
         names = (info.filename for info in self._archive.infolist() if not info.is_dir())
@@ -136,8 +151,12 @@ class _Zip(_Files):
 
 class _Tar(_Files):
     def __init__(self, path: Path) -> None:
+        self._stamp = _stamp(path)
         self._archive = tarfile.open(path)  # noqa: SIM115  (kept open: members are read on demand)
         self._members = {member.name: member for member in self._archive if member.isfile()}
+
+    def stamp(self, name: str) -> tuple[int, ...]:
+        return self._stamp
 
     def names(self) -> Iterator[tuple[str, str]]:
         for name in self._members:
@@ -157,6 +176,7 @@ class _Arrays:
     """An .npz with `images` (n, height, width[, colours]) and perhaps `labels` (n,)."""
 
     def __init__(self, path: Path) -> None:
+        self._stamp = _stamp(path)
         self._images = Rows(path, "images")
         if len(self._images.shape) not in (3, 4):
             raise UserError(
@@ -173,6 +193,9 @@ class _Arrays:
         if len(labels) != self._images.shape[0]:
             raise UserError(f"{path}: {len(labels)} labels for {self._images.shape[0]} images")
         return [str(label) for label in labels.tolist()]
+
+    def stamp(self, name: str) -> tuple[int, ...]:
+        return self._stamp
 
     def names(self) -> Iterator[tuple[str, str]]:
         digits = len(str(len(self._labels) - 1))
@@ -221,9 +244,6 @@ class DataSet:
         return tuple(sorted({item.label for item in self.items if item.label}))
 
 
-Digests = Callable[[str], "str | None"]
-
-
 def read_dataset(path: Path, source: Source | None = None) -> DataSet:
     """List a data set and take each picture's digest; duplicates of a picture are left out.
 
@@ -241,9 +261,20 @@ def read_dataset(path: Path, source: Source | None = None) -> DataSet:
             skipped[name] = error.strerror or str(error)
         else:
             items.setdefault(digest, Item(name, label, digest))
-    if not items:
-        raise UserError(f"{path}: holds no pictures that can be read{_why(skipped)}")
+    broken = dict(skipped)
+    if not any(_is_readable(source, item, broken) for item in sorted(items.values())):
+        raise UserError(f"{path}: holds no pictures that can be read{_why(broken)}")
     return DataSet(path, tuple(sorted(items.values())), skipped)
+
+
+def _is_readable(source: Source, item: Item, broken: dict[str, str]) -> bool:
+    """Whether a picture can be read; if not, why is put into `broken`."""
+    try:
+        source.image(item.name)
+    except (PictureError, OSError) as error:
+        broken[item.name] = str(error)
+        return False
+    return True
 
 
 def _why(skipped: Mapping[str, str]) -> str:

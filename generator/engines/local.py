@@ -105,7 +105,7 @@ class LocalEngine:
 
     # -- the run -----------------------------------------------------------------------------------
 
-    def run(self, tasks: Iterable[Task]) -> Results:
+    def run(self, tasks: Iterable[Task | None]) -> Results:
         """Yield each task's result as it comes; see Engine."""
         remaining = iter(tasks)
         try:
@@ -116,6 +116,8 @@ class LocalEngine:
                 self._hand_out(remaining)
                 if result is not None:
                     yield result
+                    # Some may have waited for just this one.
+                    self._hand_out(remaining)
         finally:
             for process in self._workers:
                 process.close()
@@ -124,7 +126,7 @@ class LocalEngine:
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if worker.attempt is not None]
 
-    def _hand_out(self, remaining: Iterator[Task]) -> None:
+    def _hand_out(self, remaining: Iterator[Task | None]) -> None:
         """Give a task to each worker that has none, and start workers as long as there is more to do."""
         self._dismiss_surplus()
         while not self._stopping and len(self._busy()) < self._limit:
@@ -136,7 +138,7 @@ class LocalEngine:
             worker.attempt = attempt
             worker.process.give(attempt.tried)
 
-    def _draw(self, remaining: Iterator[Task]) -> _Attempt | None:
+    def _draw(self, remaining: Iterator[Task | None]) -> _Attempt | None:
         busy = self._busy()
         if any(worker.attempt and worker.attempt.second for worker in busy):
             return None

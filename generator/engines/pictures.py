@@ -11,7 +11,7 @@ from typing import Any
 from generator.config.recipes import Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.tasks import Bench, Pace, Result
-from generator.targets import Unit
+from generator.targets import Target, Unit
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,8 @@ class PictureTask:
     def smaller(self) -> PictureTask:
         """With half the batch."""
         return replace(self, batch=max(1, self.batch // 2))
+
+    def title(self, key: str) -> str:
+        """`efficientnet-lite0/block5c_add/3 (channel)`."""
+        unit = next(one.unit for one in self.wanted if one.key == key)
+        return f"{self.model}/{Target(self.layer, unit).name} ({self.recipe_name})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -98,30 +99,31 @@ def look(task: LookTask, bench: Bench) -> Result:
     def load(digest: str) -> Array:
         return _pixels(items[digest], source, task, surveyor)
 
-    def show(key: str) -> list[Array]:
+    def show(key: str) -> Array:
         path, _ = task.optimised[key]
-        pixels = _optimised(path, surveyor)
-        return [output[0] for output in surveyor.look(pixels[None])]
+        return _optimised(path, surveyor)
 
     channels = {key: channel for key, (_, channel) in task.optimised.items()}
-    found = look_again(surveyor, examples, load, channels, show, bench.stopping)
+    kin = [row for row, place in enumerate(task.places) if place.strong]
+    found = look_again(surveyor, examples, load, channels, show, kin, bench.stopping)
     seconds = time.perf_counter() - started
     if found is None:
         return Result(task, (), seconds)
-    heats = [seen.heat for seen in found.looks]
-    stored = {
-        "heats": np.stack(heats) if heats else np.zeros((0, 1, 1), np.float32),
-        "channels": np.array([example.channel for example in examples], np.int32),
-        "pictures": np.array([example.digest for example in examples], "S64"),
-    }
-    record = {"kind": "look", "layer": task.way[-1], "kinships": dict(found.kinships)}
+    stored = {f"heat_{row}": seen.heat for row, seen in enumerate(found.looks)}
+    stored["channels"] = np.array([example.channel for example in examples], np.int32)
+    stored["pictures"] = np.array([example.digest for example in examples], "S64")
+    pictured = {key: asdict(seen) for key, seen in found.pictured.items()}
+    record = {"kind": "look", "layer": task.way[-1], "pictured": pictured}
     return Result(task, (Output(task.key, record, {"npz": _npz(stored)}),), seconds)
 
 
-def _optimised(path: Path, shown_to: Any) -> Array:
-    """A picture that we made, in another network's size or its own."""
-    image = decoding.decoded(path.read_bytes())
-    return decoding.array(decoding.fitted(image, shown_to.canvas, "squash"), shown_to.colours)
+def _optimised(path: Path, surveyor: Any) -> Array:
+    """One of our own pictures as the network would be shown it; UserError when it can't be read any more."""
+    try:
+        image = decoding.decoded(path.read_bytes())
+    except (OSError, PictureError) as error:
+        raise UserError(f"{path}: can't be read any more ({error}); run again") from None
+    return decoding.array(decoding.fitted(image, surveyor.canvas, "squash"), surveyor.colours)
 
 
 # -- circuits --------------------------------------------------------------------------------------

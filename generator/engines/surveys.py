@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from generator.config.schema import ModelConfig
-from generator.datasets.decoding import Fit
+from generator.config.schema import Fit, ModelConfig
 from generator.datasets.sources import Item
 from generator.engines.tasks import Bench, Pace, Result
 from generator.evidence.effects import CONSIDERED
@@ -54,14 +53,21 @@ class SurveyTask:
         """Batches are of one size, so that sums are alike: there is no smaller way."""
         return replace(self)
 
+    def title(self, key: str) -> str:
+        """By the layer."""
+        layer = next(name for name, own in self.layers if own == key)
+        return f"{self.model}/{layer} (survey of {self.dataset.name})"
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where to look: a channel, a picture of the data set, and the part of it that the unit sees."""
+    """Where to look: a channel, a picture of the data set, and the part of it that the unit sees; `strong`
+    says that it is one of the channel's strongest, which an optimised picture should be like."""
 
     channel: int
     item: Item
     box: Box
+    strong: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class LookTask:
     """A layer's examples, and its optimised pictures, to be looked at again.
 
     `way` are the layers from the input up to this one, which comes last. `optimised` maps each optimised
-    picture's key to (path, sha256, channel).
+    picture's key to (path, channel).
     """
 
     model: str
@@ -102,6 +108,10 @@ class LookTask:
     def smaller(self) -> LookTask:
         """Batches are of one size: there is no smaller way."""
         return replace(self)
+
+    def title(self, key: str) -> str:
+        """By the layer."""
+        return f"{self.model}/{self.way[-1]} (examples from {self.dataset.name})"
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,10 @@ class CircuitTask:
         """There is no smaller way."""
         return replace(self)
 
+
+    def title(self, key: str) -> str:
+        """By both layers."""
+        return f"{self.model}/{self.later} (built from {self.earlier})"
 
 @dataclass(frozen=True)
 class ClassTask:
@@ -175,6 +189,11 @@ class ClassTask:
         """There is no smaller way."""
         return replace(self)
 
+    def title(self, key: str) -> str:
+        """By the layer."""
+        layer = next(name for name, own in self.layers if own == key)
+        return f"{self.model}/{layer} (classes)"
+
 
 @dataclass(frozen=True)
 class RecogniseTask:
@@ -209,3 +228,7 @@ class RecogniseTask:
     def smaller(self) -> RecogniseTask:
         """Pictures are shown one by one: there is no smaller way."""
         return replace(self)
+
+    def title(self, key: str) -> str:
+        """By the network that is asked."""
+        return f"{self.model} (recognition of pictures of classes)"

@@ -76,6 +76,9 @@ class Task(Protocol):
     def smaller(self) -> Task:
         """The same in less memory, if there is a way."""
 
+    def title(self, key: str) -> str:
+        """How messages name what is made under one of its keys."""
+
 
 Results = Generator[Result, None, None]
 """Results as they come; to be closed, which ends what is still under way."""
@@ -86,10 +89,11 @@ class Engine(Protocol):
 
     jobs: int
 
-    def run(self, tasks: Iterable[Task]) -> Results:
+    def run(self, tasks: Iterable[Task | None]) -> Results:
         """Work off the tasks, each drawn when there is a worker for it, and yield the results as they come.
 
-        Raises WorkerError when no worker can be started.
+        None instead of a task says that further ones depend on results that were not taken yet. Raises
+        WorkerError when no worker can be started.
         """
 
     def stop(self) -> None:

@@ -7,7 +7,6 @@ expanded weights these are: what several linear layers in a row make of one anot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,19 +21,6 @@ TOGETHER = 16
 """Channels whose weights are computed at once."""
 NOTHING = 1e-5
 """Weights below this share of the largest are rounding."""
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A channel of the earlier layer and its weights into one of the later.
-
-    `weights` (rows, columns) is the kernel, seen from the later unit's place; `strength` the sum of it, in
-    the later layer's units per unit of the earlier channel everywhere: above 0 it excites.
-    """
-
-    channel: int
-    strength: float
-    weights: Array
 
 
 def kernels(way: Way, channels: Sequence[int], stopping: Callable[[], bool] = lambda: False) -> Array | None:
@@ -89,19 +75,20 @@ def _trimmed(weights: Array) -> Array:
     return weights[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def wires(weights: Array, activity: Array, count: int) -> tuple[list[Wire], list[Wire]]:
-    """The earlier channels that excite a channel most, and those that inhibit it most.
+def shares(kernels: Array, activity: Array | float = 1.0) -> Array:
+    """What each earlier channel brings to a channel, as a share of all that is brought: (channels, earlier).
 
-    `weights` (rows, columns, earlier channels) are the channel's; `activity` (earlier channels,) is how
-    strongly those are usually on: what is always silent drives nothing. The strongest come first.
+    `kernels` are as above; `activity` (earlier,) is how far from zero those usually are: what is always
+    silent drives nothing. From -1 to 1; sizes add up to 1.
     """
-    strengths = weights.sum(axis=(0, 1))
-    drive = strengths * activity
-    order = np.argsort(-drive, kind="stable")
-    exciting = [_wire(int(c), strengths, weights) for c in order[:count] if drive[c] > 0]
-    inhibiting = [_wire(int(c), strengths, weights) for c in order[::-1][:count] if drive[c] < 0]
-    return exciting, inhibiting
+    drives: Array = kernels.sum(axis=(1, 2), dtype="float64") * activity
+    found: Array = drives / np.maximum(np.abs(drives).sum(axis=1, keepdims=True), 1e-30)
+    return found
 
 
-def _wire(channel: int, strengths: Array, weights: Array) -> Wire:
-    return Wire(channel, float(strengths[channel]), weights[..., channel])
+def extremes(values: Array, count: int) -> tuple[list[int], list[int]]:
+    """Where the `count` largest values above zero are, and the lowest below it, the most extreme first."""
+    order = np.argsort(-values, kind="stable")
+    above = [int(place) for place in order[:count] if values[place] > 0]
+    below = [int(place) for place in order[::-1][:count] if values[place] < 0]
+    return above, below

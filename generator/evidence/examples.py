@@ -62,25 +62,25 @@ class Chooser:
         """Whether the channel is below zero anywhere."""
         return bool(self._summary.counts[channel, :SIDE].any())
 
-    def ordinary(self, channel: int) -> Mapping[float, list[Found]]:
-        """By quantile the positions, among those that were sampled, nearest to it, of different pictures."""
+    def ordinary(self, channel: int, count: int = ORDINARY) -> Mapping[float, list[Found]]:
+        """By quantile the `count` sampled positions that are nearest to it, of different pictures."""
         values = self._values(channel)
         order = np.argsort(values, kind="stable")
         found = {}
         for quantile in QUANTILES:
             target = values[order[min(len(order) - 1, int(quantile * len(order)))]]
             near = np.argsort(np.abs(values - target), kind="stable")
-            found[quantile] = self._apart(near, values, ORDINARY)
+            found[quantile] = self._apart(near, values, count)
         return found
 
-    def between(self, channel: int, low: float, high: float) -> list[Found]:
+    def between(self, channel: int, low: float, high: float, count: int = ORDINARY) -> list[Found]:
         """Sampled positions whose value lies from `low` to below `high`, of different pictures."""
         values = self._values(channel)
         inside = np.flatnonzero((values >= low) & (values < high))
         # Spread over the interval rather than the first that come.
         inside = inside[np.argsort(values[inside], kind="stable")]
-        picked = inside[np.linspace(0, len(inside) - 1, min(len(inside), 4 * ORDINARY)).astype(int)]
-        return self._apart(picked[::-1], values, ORDINARY)
+        picked = inside[np.linspace(0, len(inside) - 1, min(len(inside), 4 * count)).astype(int)]
+        return self._apart(picked[::-1], values, count)
 
     def _values(self, channel: int) -> Array:
         values: Array = self._summary.places[..., channel].reshape(-1)
@@ -89,7 +89,7 @@ class Chooser:
     def _apart(self, order: Array, values: Array, count: int) -> list[Found]:
         owners, spots = self._spots
         found: dict[int, Found] = {}
-        for place in order:
+        for place in order if count else ():
             owner = int(owners[place])
             if owner not in found:
                 found[owner] = Found(self._summary.sample[owner], int(spots[place]), float(values[place]))

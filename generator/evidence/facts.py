@@ -47,8 +47,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A channel elsewhere in the gallery: its model, layer and number; with a correlation, -1 to 1, or the
-    strength of a connection in the units of the later layer."""
+    """A channel elsewhere in the gallery: its model, layer and number, and the correlation, -1 to 1."""
 
     model: str
     layer: str
@@ -59,7 +58,11 @@ class Neighbour:
 @dataclass(frozen=True)
 class Connection:
     """A channel that excites (`strength` above 0) or inhibits another, and the kernel between them, rows of
-    numbers from -1 to 1, of the largest weight in size."""
+    numbers from -1 to 1, of the largest weight in size.
+
+    `strength` is the share, -1 to 1, of all that the earlier layer's channels usually bring to the later
+    channel; or a correlation, where the circuit names an obstacle.
+    """
 
     layer: str
     channel: int

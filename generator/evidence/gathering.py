@@ -19,8 +19,8 @@ from generator.evidence.trust import strength
 
 Array = NDArray[Any]
 
-SHOWN, SHOWN_LOW, LABELS = 9, 3, 4
-"""Strongest and lowest examples of a channel, and labels."""
+LABELS = 4
+"""Labels that a channel prefers, as far as they are named."""
 
 NEARLY_ALWAYS = 0.95
 """Share of positions from which on a channel is said to be nearly always on."""
@@ -44,14 +44,19 @@ class Layer:
     """What the facts of a layer are made from.
 
     `labels` are the data set's, and `place` gives the number by which facts name a photo, both by digest;
-    `box` gives the part of a picture that the unit at a position sees; `heats` the channel over a whole
-    picture, by channel and digest, where it was looked at; `pictured` the optimised pictures by channel.
+    `strongest`, `ordinary` and `lowest` say how many examples there are of each kind, the ordinary ones by
+    quantile and interval; `box` gives the part of a picture that the unit at a position sees; `heats` the
+    channel over a whole picture, by channel and digest, where it was looked at; `pictured` the optimised
+    pictures by channel.
     """
 
     summary: Summary
     labels: Mapping[str, str]
     place: Callable[[str], int]
-    box: Callable[[int], Box]
+    box: Callable[[Found], Box]
+    strongest: int = 9
+    ordinary: int = 3
+    lowest: int = 3
     heats: Mapping[tuple[int, str], Array] = field(default_factory=dict)
     pictured: Mapping[int, Sequence[Pictured]] = field(default_factory=dict)
 
@@ -69,17 +74,22 @@ def _facts(layer: Layer, chooser: Chooser, channel: int, labels: tuple[Any, ...]
     def shown(found: Sequence[Found]) -> tuple[Example, ...]:
         return tuple(_example(layer, channel, one) for one in found)
 
+    def between(low: float, high: float) -> tuple[Example, ...]:
+        return shown(chooser.between(channel, low, high, layer.ordinary))
+
+    ordinary = chooser.ordinary(channel, layer.ordinary)
+
     plot = histogram(summary.counts[channel], _marks(layer, channel))
     return ChannelFacts(
-        strongest=shown(chooser.strongest(channel, SHOWN)),
-        ordinary={share: shown(found) for share, found in chooser.ordinary(channel).items()},
-        lowest=shown(chooser.lowest(channel, SHOWN_LOW)),
-        intervals=_intervals(plot, chooser, channel, shown),
+        strongest=shown(chooser.strongest(channel, layer.strongest)),
+        ordinary={share: shown(found) for share, found in ordinary.items() if found},
+        lowest=shown(chooser.lowest(channel, layer.lowest)),
+        intervals=_intervals(plot, between),
         histogram=plot,
-        density=float(summary.density[channel]),
-        pictures_on=float(summary.on[channel] / max(1, summary.seen)),
-        mean=float(summary.mean[channel]),
-        maximum=float(summary.most[channel]),
+        density=_rounded(summary.density[channel]),
+        pictures_on=_rounded(summary.on[channel] / max(1, summary.seen)),
+        mean=_rounded(summary.mean[channel]),
+        maximum=_rounded(summary.most[channel]),
         flags=tuple(_flags(summary, channel)),
         trust={one.recipe: _trust(summary, channel, one) for one in layer.pictured.get(channel, ())},
         labels=labels,
@@ -90,10 +100,15 @@ def _example(layer: Layer, channel: int, found: Found) -> Example:
     heat = layer.heats.get((channel, found.digest))
     return Example(
         photo=layer.place(found.digest),
-        value=found.value,
-        box=layer.box(found.position),
+        value=_rounded(found.value),
+        box=layer.box(found),
         heat=digits(heat, float(layer.summary.most[channel])),
     )
+
+
+def _rounded(value: Any) -> float:
+    """With the digits that matter: pages and files hold many of these."""
+    return float(f"{value:.5g}")
 
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -109,10 +124,10 @@ def digits(heat: Array | None, largest: float) -> tuple[str, ...]:
 
 
 def _intervals(
-    plot: Histogram | None, chooser: Chooser, channel: int, shown: Callable[[Sequence[Found]], Any]
+    plot: Histogram | None, between: Callable[[float, float], tuple[Example, ...]]
 ) -> dict[int, tuple[Example, ...]]:
     bars = plot.bars if plot else ()
-    found = {number: shown(chooser.between(channel, bar.low, bar.high)) for number, bar in enumerate(bars)}
+    found = {number: between(bar.low, bar.high) for number, bar in enumerate(bars)}
     return {number: examples for number, examples in found.items() if examples}
 
 

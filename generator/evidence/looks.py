@@ -6,7 +6,7 @@ and so do the layer's optimised pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,21 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Pictured:
+    """An optimised picture seen as photos are: the mean of its channel over all positions, the value of the
+    unit in the middle, and its kinship with the channel's examples."""
+
+    mean: float
+    unit: float
+    kinship: float | None
+
+
+@dataclass(frozen=True)
 class Looks:
-    """All examples of a layer looked at, and each optimised picture's kinship with its channel's examples."""
+    """All examples of a layer looked at, and its optimised pictures, by key."""
 
     looks: tuple[Look, ...]
-    kinships: Mapping[str, float | None]
+    pictured: Mapping[str, Pictured]
 
 
 Load = Callable[[str], Array]
@@ -59,32 +69,56 @@ def look(
     examples: Sequence[Example],
     load: Load,
     optimised: Mapping[str, int],
-    show: Callable[[str], Sequence[Array]],
+    show: Load,
+    kin: Collection[int] | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Looks | None:
     """Look at examples of the surveyor's last layer; None when it was stopped.
 
-    `optimised` gives the channel of each optimised picture's key, and `show` what the surveyor's layers do
-    on it, (positions, channels) each. Kinship counts only the strongest examples that are given.
+    `optimised` gives the channel of each optimised picture's key, and `show` its pixels. Kinship counts the
+    examples at the places in `kin` (default: all), which should be the strongest.
     """
     heats, ways = _ways(surveyor, examples, load, stopping)
+    seen = _seen(surveyor, list(optimised), show, stopping)
     if stopping():
         return None
     by_channel: dict[int, list[int]] = {}
-    for row, example in enumerate(examples):
-        by_channel.setdefault(example.channel, []).append(row)
-    kinships = {}
+    for row in range(len(examples)) if kin is None else kin:
+        by_channel.setdefault(examples[row].channel, []).append(row)
+    pictured = {}
     for key, channel in optimised.items():
+        mean, unit, own = seen[key]
+        kindred, strangers = by_channel.get(channel, []), _strangers(channel, by_channel)
+        alike = kinship(
+            own,
+            [way[kindred] for way in ways],
+            [way[strangers] for way in ways],
+            ([examples[row].digest for row in kindred], [examples[row].digest for row in strangers]),
+        )
+        pictured[key] = Pictured(float(mean[channel]), float(unit[channel]), alike)
+    return Looks(tuple(Look(e, heat) for e, heat in zip(examples, heats, strict=True)), pictured)
+
+
+def _seen(
+    surveyor: Surveyor, keys: Sequence[str], show: Load, stopping: Callable[[], bool]
+) -> dict[str, tuple[Array, Array, list[Array]]]:
+    """Of each optimised picture what the last layer's channels do, on the mean and in the middle, and the
+    means of all layers."""
+    seen = {}
+    rows, columns = surveyor.grids()[surveyor.layers[-1]]
+    middle = rows // 2 * columns + columns // 2
+    for start in range(0, len(keys), BATCH):
         if stopping():
-            return None
-        own = [activations.mean(axis=0) for activations in show(key)]
-        kin = by_channel.get(channel, [])
-        strangers = _strangers(channel, by_channel, len(examples))
-        kinships[key] = kinship(own, [way[kin] for way in ways], [way[strangers] for way in ways])
-    return Looks(tuple(Look(e, heat) for e, heat in zip(examples, heats, strict=True)), kinships)
+            break
+        batch = keys[start : start + BATCH]
+        outputs = surveyor.look(np.stack([show(key) for key in batch]))
+        means = [output.mean(axis=1) for output in outputs]
+        for place, key in enumerate(batch):
+            seen[key] = (means[-1][place], outputs[-1][place, middle], [mean[place] for mean in means])
+    return seen
 
 
-def _strangers(channel: int, by_channel: Mapping[int, list[int]], count: int) -> list[int]:
+def _strangers(channel: int, by_channel: Mapping[int, list[int]]) -> list[int]:
     """Rows of other channels' examples, evenly spread over the layer."""
     rows = [row for other, rows in by_channel.items() if other != channel for row in rows]
     step = max(1, len(rows) // STRANGERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,6 @@ FEWEST = 30
 """Places below which a correlation means nothing."""
 
 
-@dataclass(frozen=True)
-class Relative:
-    """A channel of some layer (by its place in a list of layers) and its correlation, from -1 to 1."""
-
-    layer: int
-    channel: int
-    correlation: float
-
-
 def correlations(one: Summary, other: Summary) -> Array | None:
     """Pearson correlations of two layers' channels, (C, D) float32, over the places both were read off at.
 
@@ -37,7 +28,7 @@ def correlations(one: Summary, other: Summary) -> Array | None:
     a, b = (_rows(summary, shared) for summary in (one, other))
     if len(a) < FEWEST:
         return None
-    product: Array = (_standardised(a).T @ _standardised(b)).astype("float32")
+    product: Array = (standardised(a).T @ standardised(b)).astype("float32")
     return np.clip(product, -1, 1)
 
 
@@ -48,7 +39,7 @@ def _rows(summary: Summary, shared: list[str]) -> Array:
     return chosen.reshape(-1, summary.places.shape[-1])
 
 
-def _standardised(values: Array) -> Array:
+def standardised(values: Array) -> Array:
     """Columns of mean 0 and length 1, or 0 where they are constant."""
     centred = values - values.mean(axis=0, dtype="float64")
     length = np.sqrt((centred**2).sum(axis=0))
@@ -58,24 +49,12 @@ def _standardised(values: Array) -> Array:
     return scaled
 
 
-def nearest(tables: list[Array | None], own: int, channel: int, count: int) -> list[Relative]:
-    """A channel's nearest among several layers, itself left out, the most alike first.
-
-    `tables` hold the correlations of its layer (which is number `own`) with each of the layers.
-    """
-    found: list[Relative] = []
-    for layer, table in enumerate(tables):
-        if table is None:
-            continue
-        row = table[channel].copy()
-        if layer == own:
-            row[channel] = -2
-        for best in np.argsort(-row, kind="stable")[:count]:
-            if row[best] > 0:
-                found.append(Relative(layer, int(best), float(row[best])))
-    return sorted(found, key=lambda relative: (-relative.correlation, relative.layer, relative.channel))[
-        :count
-    ]
+def nearest(table: Array, channel: int, among: Sequence[int], count: int) -> list[tuple[int, float]]:
+    """A channel's nearest by a table of correlations, among some columns: (column, correlation) each."""
+    columns = np.asarray(among, int)
+    row = table[channel, columns]
+    order = np.argsort(-row, kind="stable")[:count]
+    return [(int(columns[place]), float(row[place])) for place in order if row[place] > 0]
 
 
 def redundant(table: Array) -> list[tuple[int, int, float]]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-CLOSEST_SCALE = 0.02
-"""The least distance between the two ends of the scale of kinship: nearer ends tell nothing apart."""
+CLOSEST_SCALE = 0.03
+"""The least distance between the two ends of the scale of kinship, on the mean over layers: nearer ends tell
+nothing apart."""
 
 
 def strength(reached: float, found: Array) -> float:
@@ -25,29 +26,36 @@ def strength(reached: float, found: Array) -> float:
     return float((below + same / 2) / max(1, len(found)))
 
 
-def kinship(picture: Sequence[Array], examples: Sequence[Array], others: Sequence[Array]) -> float | None:
+def kinship(
+    picture: Sequence[Array],
+    examples: Sequence[Array],
+    others: Sequence[Array],
+    photos: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> float | None:
     """How alike the way through the network is for a picture and for its channel's examples.
 
-    Each argument has one array per layer, from the input up to the channel's own: `picture` (C,), what the
+    The first three have one array per layer, from the input up to the channel's own: `picture` (C,), what the
     layer's channels do on the picture; `examples` (n, C), on the channel's own examples; `others` (m, C), on
-    examples of other channels. On each layer the picture's mean correlation with the examples is put on a
-    scale on which 0 is the examples' with those of other channels, and 1 their own among themselves; the
-    layers' mean is returned. None when the scale has no extent: examples no more alike than any others.
+    examples of other channels. The picture's mean correlation with the examples is put on a scale on which 0
+    is the examples' with those of other channels, and 1 their own among themselves; all layers together make
+    one scale. `photos` names the photos that examples and others are of: parts of one photo are alike anyway
+    and not compared. None when the scale has no extent: examples no more alike than any others.
     """
-    found = []
-    for own, kin, strangers in zip(picture, examples, others, strict=True):
-        if len(kin) < 2 or not len(strangers):
-            continue
-        top = _among(kin)
-        bottom = float(correlation(kin, strangers).mean())
-        if top - bottom > CLOSEST_SCALE:
-            found.append((float(correlation(own[None], kin).mean()) - bottom) / (top - bottom))
-    return float(np.mean(found)) if found else None
-
-
-def _among(kin: Array) -> float:
-    table = correlation(kin, kin)
-    return float(table[~np.eye(len(kin), dtype=bool)].mean())
+    kin, strangers = photos or (
+        [f"kin {row}" for row in range(len(examples[0]))],
+        [f"stranger {row}" for row in range(len(others[0]))],
+    )
+    among = np.not_equal.outer(np.array(kin), np.array(kin))
+    across = np.not_equal.outer(np.array(kin), np.array(strangers))
+    if not among.any() or not across.any():
+        return None
+    reached = extent = 0.0
+    for own, alike, strange in zip(picture, examples, others, strict=True):
+        top = float(correlation(alike, alike)[among].mean())
+        bottom = float(correlation(alike, strange)[across].mean())
+        reached += float(correlation(own[None], alike).mean()) - bottom
+        extent += top - bottom
+    return reached / extent if extent > CLOSEST_SCALE * len(picture) else None
 
 
 def correlation(one: Array, other: Array) -> Array:

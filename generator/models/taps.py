@@ -59,6 +59,10 @@ def _model(steps: list[Step], layers: Sequence[str]) -> Any:
     return keras.Model(steps[0].output, outputs)
 
 
+DEEPEST = 6
+"""Activations in a row that may be left open: of EfficientNet-Lite0 three blocks have six, and what their
+weights make of usual inputs is of the size of their outputs; of four blocks it is 10,000 times that."""
+
 # -- what lies between two layers -------------------------------------------------------------------
 
 
@@ -69,7 +73,8 @@ class Way:
     `model` gives the outputs of both, with activations left open and maxima taken as means, so that the
     later one is an affine function of the earlier; it is None where `obstacle` names a layer between them
     that weights alone do not describe (attention, normalisation by the picture itself, products).
-    `opened` says whether there was an activation to open: without one the map is exact.
+    `opened` says whether there was an activation to open: without one the map is exact, behind more than
+    DEEPEST in a row it says nothing, which is an obstacle too.
     """
 
     model: Any
@@ -101,11 +106,15 @@ def way(network: Any, earlier: str, later: str, canvas: Canvas | None = None) ->
     if not steps_between:
         return Way(None, "nothing: they are not connected")
     swaps: Swaps = {}
+    deep: dict[str, int] = {}
     for step in steps_between:
         swap = opened(step)
         if swap is None:
             return Way(None, f"{step.name} ({type(step.operation).__name__})")
         swaps |= swap
+        deep[step.name] = bool(swap) + max((deep.get(before, 0) for before in step.inputs), default=0)
+    if deep[later] > DEEPEST:
+        return Way(None, f"{deep[later]} activations in a row")
     steps, _ = rebuilt(network, canvas, lambda steps: dict(swaps))
     return Way(_model(steps, [earlier, later]), opened=bool(swaps))
 

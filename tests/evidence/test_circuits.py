@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from generator.evidence.circuits import kernels, wires
+from generator.evidence.circuits import extremes, kernels, shares
 from generator.models.taps import tapped, way
 
 Array = NDArray[Any]
@@ -120,12 +120,21 @@ def test_layers_that_are_not_connected_say_so() -> None:
     assert "not connected" in way(net, "one", "other").obstacle
 
 
-def test_the_strongest_wires_come_first_and_silent_channels_drive_nothing() -> None:
-    weights = np.zeros((1, 1, 4))
-    weights[0, 0] = [3, -2, 1, 9]
-    exciting, inhibiting = wires(weights, np.array([1, 1, 10, 0.0]), 5)
-    assert [wire.channel for wire in exciting] == [2, 0]
-    assert [(wire.channel, wire.strength) for wire in inhibiting] == [(1, -2.0)]
+def test_the_strongest_drives_come_first_and_silent_channels_drive_nothing() -> None:
+    weights = np.zeros((1, 1, 1, 4))
+    weights[0, 0, 0] = [3, -2, 1, 9]
+    (drives,) = shares(weights, np.array([1, 1, 10, 0.0]))
+    assert drives == pytest.approx([3 / 15, -2 / 15, 10 / 15, 0])
+    assert extremes(drives, 5) == ([2, 0], [1])
+
+
+def test_too_many_activations_in_a_row_are_an_obstacle() -> None:
+    def chain(count: int) -> Any:
+        rest = [layers.Conv2D(4, 1, activation="relu") for _ in range(count - 1)]
+        return network(*rest, layers.Conv2D(4, 1, activation="relu", name="late"))
+
+    assert way(chain(6), "early", "late").obstacle == ""
+    assert "7 activations in a row" in way(chain(7), "early", "late").obstacle
 
 
 def test_tapped_layers_are_the_network_s_own() -> None:

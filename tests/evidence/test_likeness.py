@@ -59,7 +59,8 @@ def test_duplicates_are_found_and_constants_are_nobodys_kin(planted: list[Array]
     assert table is not None
     assert [pair[:2] for pair in redundant(table)] == [(0, 1)]
     assert not table[4].any() and not table[:, 4].any()
-    assert [(r.layer, r.channel) for r in nearest([None, table], 1, 0, 3)][:1] == [(1, 1)]
+    assert [column for column, _ in nearest(table, 0, [1, 2, 3, 4], 3)][:1] == [1]
+    assert all(column != 1 for column, _ in nearest(table, 0, [2, 3, 4], 3))
 
 
 def test_too_few_places_give_no_correlation(planted: list[Array]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 from numpy.typing import NDArray
 
@@ -53,13 +54,14 @@ def test_a_picture_that_takes_the_back_door_is_strong_and_no_kin() -> None:
     surveyor = Surveyor(back_door(), lambda x: x, ["first", "last"])
     red, blue = picture((240, 10, 10), 50), picture((10, 10, 240), 51)
 
-    def show(key: str) -> list[Array]:
-        return [output[0] for output in surveyor.look({"red": red, "blue": blue}[key][None])]
-
-    assert show("blue")[-1][:, 0].mean() > show("red")[-1][:, 0].mean(), "the back door is the stronger one"
-    found = look(surveyor, examples, shown.__getitem__, {"red": 0, "blue": 0}, show)
+    pixels = {"red": red, "blue": blue}
+    found = look(surveyor, examples, shown.__getitem__, {"red": 0, "blue": 0}, pixels.__getitem__)
     assert found is not None
-    red_kin, blue_kin = found.kinships["red"], found.kinships["blue"]
+    for key, seen in found.pictured.items():
+        own = surveyor.look(pixels[key][None])[-1][0, :, 0]
+        assert (seen.mean, seen.unit) == pytest.approx((own.mean(), own.reshape(16, 16)[8, 8]), rel=1e-5)
+    assert found.pictured["blue"].mean > found.pictured["red"].mean, "the back door is the stronger one"
+    red_kin, blue_kin = found.pictured["red"].kinship, found.pictured["blue"].kinship
     assert red_kin is not None and red_kin > 0.8
     assert blue_kin is not None and blue_kin < 0.4
 
@@ -67,7 +69,7 @@ def test_a_picture_that_takes_the_back_door_is_strong_and_no_kin() -> None:
 def test_heat_maps_are_the_layer_s_activations() -> None:
     surveyor = Surveyor(back_door(), lambda x: x, ["first", "last"])
     shown = {digest(1): picture((200, 20, 20), 3)}
-    found = look(surveyor, [Example(0, digest(1))], shown.__getitem__, {}, lambda key: [])
+    found = look(surveyor, [Example(0, digest(1))], shown.__getitem__, {}, shown.__getitem__)
     assert found is not None
     plane = surveyor.look(shown[digest(1)][None])[-1][0].reshape(16, 16, 2)[..., 0]
     edges = [(n * 16) // 14 for n in range(15)]
@@ -80,7 +82,10 @@ def test_heat_maps_are_the_layer_s_activations() -> None:
 
 def test_a_look_that_is_stopped_gives_nothing() -> None:
     surveyor = Surveyor(back_door(), lambda x: x, ["last"])
-    assert look(surveyor, [], lambda name: np.zeros(0), {}, lambda key: [], stopping=lambda: True) is None
+    assert (
+        look(surveyor, [], lambda name: np.zeros(0), {}, lambda name: np.zeros(0), stopping=lambda: True)
+        is None
+    )
 
 
 def test_boxes_name_the_positions_whose_centres_they_hold() -> None:

@@ -19,7 +19,6 @@ from generator.engines.local import LocalEngine
 from generator.engines.tasks import Bench
 from generator.engines.worker import work
 from generator.models.zoo import open_model
-from generator.pipeline import Progress, survey
 from generator.surveys import Survey
 
 LAYERS = ("first", "second", "pool", "classes")
@@ -88,11 +87,11 @@ def test_pictures_that_cannot_be_read_are_skipped_and_named(one: Survey, tmp_pat
 
 def test_the_engine_s_workers_find_the_same(one: Survey, truth: dict[str, Any], tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    outcome = survey([one], cache, LocalEngine(2), Progress())
-    assert outcome.failures == [] and outcome.left == 0
+    for result in LocalEngine(2).run(one.tasks(())):
+        for output in result.outputs:
+            cache.put_entry(output.key, output.record, output.files)
     assert found(one, cache) == truth
-    again = survey([one], cache, LocalEngine(2), Progress())
-    assert again.done == 0
+    assert not list(one.tasks(cache.snapshot().entries))
 
 
 def test_other_blocks_change_nothing(

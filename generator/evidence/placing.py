@@ -1,0 +1,31 @@
+"""Where a layer's channels stand on its map: those that are on together stand together.
+
+Source: van der Maaten and Hinton 2008, Visualizing Data using t-SNE; the implementation is scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from generator.evidence.relatives import standardised
+from generator.evidence.summary import Summary
+
+FEWEST = 5
+"""Channels below which there is nothing to place."""
+
+
+def places(summary: Summary, channels: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """(x, y) of each channel, 0 to 1, by what they do at the places that were sampled; seeded."""
+    if len(channels) < FEWEST:
+        return {}
+    from sklearn.manifold import TSNE
+
+    rows = summary.places[..., list(channels)].reshape(-1, len(channels))
+    found = standardised(rows).T.astype(np.float32)
+    perplexity = min(30.0, (len(channels) - 1) / 3)
+    placed = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(found)
+    low, high = placed.min(axis=0), placed.max(axis=0)
+    shares = ((placed - low) / np.maximum(high - low, 1e-9)).astype(float).round(3)
+    return {channel: (float(x), float(y)) for channel, (x, y) in zip(channels, shares, strict=True)}

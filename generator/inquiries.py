@@ -1,0 +1,288 @@
+"""A plan and its data sets -> inquiries: what is to be found out about each model beside its pictures.
+
+An inquiry knows its jobs and their keys, and makes tasks of those that are due. Tallies come first; a second
+look needs them, and the optimised pictures; circuits need nothing but the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from generator.cache.entries import Cache
+from generator.datasets.sources import DataSet
+from generator.engines.surveys import CircuitTask, LookTask, Place, SurveyTask
+from generator.evidence.examples import Chooser, Found
+from generator.evidence.fields import WHOLE, Box
+from generator.evidence.summary import Summary, sampling_rank
+from generator.models.anatomy import Anatomy
+from generator.plan import Job, Plan
+from generator.surveys import Survey
+from generator.targets import WHOLE as WHOLE_LAYER
+
+LOOK_VERSION, CIRCUIT_VERSION = 2, 2
+"""Raised whenever the same inputs give another result."""
+
+USUAL_SIDE = 224
+"""Pixels of the input's side where a network leaves it open; as models/taps.py has it."""
+
+WAY = 6
+"""Layers from the input to a layer, itself included, along which kinship is measured."""
+TOGETHER = 32
+"""Channels whose circuits are one job."""
+TRUSTED = ("channel", "neuron", "logit")
+"""Objectives whose pictures stand for what a channel is on for."""
+
+There = Collection[str]
+"""Keys of what the cache holds."""
+
+
+def key_of(kind: str, **parts: object) -> str:
+    """The SHA-256 (hex) of everything that determines a piece of evidence, as canonical JSON."""
+    text = json.dumps({"kind": kind, **parts}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What a data set, named `source` in the config, is to tell of a model of the plan."""
+
+    plan: Plan
+    model: str
+    source: str
+    survey: Survey
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The model's layers that have pictures in the plan."""
+        return self.survey.layers
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The model's."""
+        return self.plan.models[self.model]
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Height and width of the pictures that the network is shown."""
+        height, width = self.anatomy.input_shape[:2]
+        return int(height or USUAL_SIDE), int(width or USUAL_SIDE)
+
+    @cached_property
+    def jobs(self) -> Mapping[str, tuple[Job, ...]]:
+        """The pictures of single channels, by layer."""
+        found: dict[str, list[Job]] = {layer: [] for layer in self.layers}
+        for job in self.plan.jobs:
+            if job.model == self.model and job.layer in found and job.channel != WHOLE_LAYER:
+                found[job.layer].append(job)
+        return {layer: tuple(jobs) for layer, jobs in found.items()}
+
+    def channels(self, layer: str) -> tuple[int, ...]:
+        """The channels of a layer that have pages."""
+        return tuple(sorted({job.channel for job in self.jobs[layer]}))
+
+    def tallies(self, layer: str, there: There) -> tuple[str, ...]:
+        """Keys of a layer's tallies that are made."""
+        return tuple(key for key in self.survey.keys(layer) if key in there)
+
+    # -- the survey --------------------------------------------------------------------------------
+
+    def surveys(self, there: There) -> Iterator[SurveyTask]:
+        """The blocks that are due."""
+        return self.survey.tasks(there)
+
+    # -- second looks ------------------------------------------------------------------------------
+
+    def trusted(self, layer: str, there: There) -> tuple[Job, ...]:
+        """The finished pictures whose strength and kinship can be told."""
+        recipes = {
+            name
+            for name, recipe in self.plan.recipes.items()
+            if recipe.objective in TRUSTED and recipe.pictures == 1
+        }
+        return tuple(job for job in self.jobs[layer] if job.recipe_name in recipes and job.key in there)
+
+    def way(self, layer: str) -> tuple[str, ...]:
+        """Layers from the input up to a layer, evenly spread, the layer itself last."""
+        above = _ancestors(self.anatomy, layer)
+        found = [one.name for one in self.anatomy.layers if one.name in above and one.renderable]
+        count = min(WAY - 1, len(found))
+        chosen = [found[(2 * number + 1) * len(found) // (2 * count)] for number in range(count)]
+        return (*dict.fromkeys(chosen), layer)
+
+    def look_key(self, layer: str, there: There) -> str:
+        """The key of the second look at what there is now."""
+        settings = self.plan.config.evidence
+        return key_of(
+            "look",
+            version=LOOK_VERSION,
+            weights=self.survey.fingerprint,
+            way=self.way(layer),
+            tallies=self.tallies(layer, there),
+            pictures=[job.key for job in self.trusted(layer, there)],
+            channels=self.channels(layer),
+            shown=[settings.strongest, settings.ordinary, settings.lowest, settings.crop],
+        )
+
+    def looks(self, there: There, cache: Cache, *, force: bool = False) -> Iterator[LookTask]:
+        """The second looks that are due (or all) and possible."""
+        for layer in self.layers:
+            key = self.look_key(layer, there)
+            if (key in there and not force) or not self.channels(layer):
+                continue
+            summary = self.survey.summary(layer, cache)
+            if summary is not None:
+                yield self._look(layer, key, summary, there, cache)
+
+    def _look(self, layer: str, key: str, summary: Summary, there: There, cache: Cache) -> LookTask:
+        return LookTask(
+            model=self.model,
+            config=self.survey.config,
+            fingerprint=self.survey.fingerprint,
+            dataset=self.survey.dataset.path,
+            fit=self.survey.fit,
+            way=self.way(layer),
+            places=tuple(self._places(layer, summary)),
+            optimised={
+                job.key: (cache.picture_path(job.key), job.channel) for job in self.trusted(layer, there)
+            },
+            key=key,
+        )
+
+    def _places(self, layer: str, summary: Summary) -> Iterator[Place]:
+        settings, chooser = self.plan.config.evidence, Chooser(summary)
+        items = self.survey.dataset.by_digest
+        for channel in self.channels(layer):
+            strongest = chooser.strongest(channel, settings.strongest)
+            ordinary = chooser.ordinary(channel, settings.ordinary).values()
+            others = [one for found in ordinary for one in found] + chooser.lowest(channel, settings.lowest)
+            for found, strong in [*((one, True) for one in strongest), *((one, False) for one in others)]:
+                if found.digest in items:
+                    box = self.box(layer, summary.grid, found)
+                    yield Place(channel, items[found.digest], box, strong)
+
+    def box(self, layer: str, grid: tuple[int, int], found: Found) -> Box:
+        """The part of a picture that the unit at a position sees, cut at the border."""
+        edges = self.anatomy.layer(layer).box(*divmod(found.position, grid[1]))
+        if edges is None or not self.plan.config.evidence.crop:
+            return WHOLE
+        sizes = (*self.canvas, *self.canvas)
+        top, left, bottom, right = (
+            round(min(max(edge / size, 0.0), 1.0), 4) for edge, size in zip(edges, sizes, strict=True)
+        )
+        return Box(top, left, bottom, right)
+
+    # -- circuits ----------------------------------------------------------------------------------
+
+    @cached_property
+    def wirings(self) -> tuple[tuple[str, str], ...]:
+        """(earlier, later) for each layer and those that feed it, with no other of the plan's between."""
+        return tuple(
+            (earlier, later)
+            for later in self.layers
+            for earlier in _feeding(self.anatomy, later, self.layers)
+        )
+
+    def circuit_keys(self, earlier: str, later: str) -> dict[str, tuple[int, ...]]:
+        """The channels of the later layer by the key of their weights."""
+        channels = self.channels(later)
+        parts = [channels[start : start + TOGETHER] for start in range(0, len(channels), TOGETHER)]
+        return {
+            key_of(
+                "circuit",
+                version=CIRCUIT_VERSION,
+                weights=self.survey.fingerprint,
+                earlier=earlier,
+                later=later,
+                channels=part,
+            ): part
+            for part in parts
+        }
+
+    def circuits(self, there: There) -> Iterator[CircuitTask]:
+        """The weights that are due."""
+        for earlier, later in self.wirings:
+            for key, channels in self.circuit_keys(earlier, later).items():
+                if key not in there:
+                    yield CircuitTask(
+                        model=self.model,
+                        config=self.survey.config,
+                        fingerprint=self.survey.fingerprint,
+                        earlier=earlier,
+                        later=later,
+                        channels=channels,
+                        key=key,
+                    )
+
+    # -- all of it ---------------------------------------------------------------------------------
+
+    def kept(self, there: There) -> set[str]:
+        """Keys of all its jobs, done or due."""
+        keys = {key for layer in self.layers for key in self.survey.keys(layer)}
+        keys |= {self.look_key(layer, there) for layer in self.layers}
+        return keys | {key for pair in self.wirings for key in self.circuit_keys(*pair)}
+
+    def due(self, there: There) -> int:
+        """How many of its jobs are not done."""
+        return len(self.kept(there) - set(there))
+
+
+def _ancestors(anatomy: Anatomy, layer: str) -> set[str]:
+    """All layers that feed a layer, itself left out."""
+    inputs = {one.name: one.inputs for one in anatomy.layers}
+    found: set[str] = set()
+    waiting = [layer]
+    while waiting:
+        for before in inputs.get(waiting.pop(), ()):
+            if before not in found:
+                found.add(before)
+                waiting.append(before)
+    return found
+
+
+def _feeding(anatomy: Anatomy, layer: str, among: Sequence[str]) -> list[str]:
+    """The layers of `among` that one meets first on all ways back from a layer."""
+    inputs = {one.name: one.inputs for one in anatomy.layers}
+    met: set[str] = set()
+    seen: set[str] = set()
+    waiting = [layer]
+    while waiting:
+        for before in inputs.get(waiting.pop(), ()):
+            if before in among:
+                met.add(before)
+            elif before not in seen:
+                seen.add(before)
+                waiting.append(before)
+    return [name for name in among if name in met]
+
+
+def inquiries_of(plan: Plan, only: Collection[tuple[str, str]] | None = None) -> tuple[Inquiry, ...]:
+    """What is to be found out about the models of a plan; of the layers in `only`, (model, layer)."""
+    found = []
+    for model, anatomy in plan.models.items():
+        source = plan.config.dataset_of(model)
+        layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
+        chosen = tuple(layer for layer in layers if only is None or (model, layer) in only)
+        if source is None or source not in plan.datasets or not chosen:
+            continue
+        survey = Survey(
+            model=model,
+            config=plan.config.models[model],
+            fingerprint=anatomy.fingerprint,
+            dataset=limited(plan.datasets[source], plan.config.evidence.budget),
+            fit=plan.config.datasets[source].fit,
+            layers=chosen,
+        )
+        found.append(Inquiry(plan, model, source, survey))
+    return tuple(found)
+
+
+def limited(dataset: DataSet, budget: int | None) -> DataSet:
+    """A data set of at most `budget` pictures; of a larger one a sample, always the same."""
+    if budget is None or len(dataset.items) <= budget:
+        return dataset
+    chosen = sorted(dataset.items, key=lambda item: sampling_rank(item.digest))[:budget]
+    return replace(dataset, items=tuple(sorted(chosen)))
