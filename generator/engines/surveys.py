@@ -146,10 +146,10 @@ class CircuitTask:
         """There is no smaller way."""
         return replace(self)
 
-
     def title(self, key: str) -> str:
         """By both layers."""
         return f"{self.model}/{self.later} (built from {self.earlier})"
+
 
 @dataclass(frozen=True)
 class ClassTask:
