@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.cache.entries import Cache
-from generator.evidence.circuits import extremes, shares
+from generator.evidence.drives import extremes, shares
 from generator.evidence.facts import Circuit, Connection
 from generator.evidence.relatives import correlations
 from generator.evidence.summary import Summary

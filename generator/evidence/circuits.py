@@ -73,22 +73,3 @@ def _trimmed(weights: Array) -> Array:
         return weights[:, :1, :1]
     rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     return weights[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def shares(kernels: Array, activity: Array | float = 1.0) -> Array:
-    """What each earlier channel brings to a channel, as a share of all that is brought: (channels, earlier).
-
-    `kernels` are as above; `activity` (earlier,) is how far from zero those usually are: what is always
-    silent drives nothing. From -1 to 1; sizes add up to 1.
-    """
-    drives: Array = kernels.sum(axis=(1, 2), dtype="float64") * activity
-    found: Array = drives / np.maximum(np.abs(drives).sum(axis=1, keepdims=True), 1e-30)
-    return found
-
-
-def extremes(values: Array, count: int) -> tuple[list[int], list[int]]:
-    """Where the `count` largest values above zero are, and the lowest below it, the most extreme first."""
-    order = np.argsort(-values, kind="stable")
-    above = [int(place) for place in order[:count] if values[place] > 0]
-    below = [int(place) for place in order[::-1][:count] if values[place] < 0]
-    return above, below

@@ -10,7 +10,8 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from generator.evidence.circuits import extremes, kernels, shares
+from generator.evidence.circuits import kernels
+from generator.evidence.drives import extremes, shares
 from generator.models.taps import tapped, way
 
 Array = NDArray[Any]
