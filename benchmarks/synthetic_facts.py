@@ -131,11 +131,11 @@ def channel_facts(
     assert plot
     heats = [digits(_heat(random) * largest, largest) for _ in range(count)]
 
-    def examples(number: int, low: float, high: float) -> tuple[Example, ...]:
+    def examples(number: int, low: float, high: float, looked_at: bool = True) -> tuple[Example, ...]:
         chosen = random.permutation(count)[:number]
         found = sorted(random.uniform(low, high, len(chosen)), reverse=True)
         return tuple(
-            Example(int(photo), float(value), _box(random), heats[photo])
+            Example(int(photo), float(value), _box(random), heats[photo] if looked_at else ())
             for photo, value in zip(chosen, found, strict=True)
         )
 
@@ -144,7 +144,9 @@ def channel_facts(
         ordinary={q: examples(3, 0.4 * q * largest, 0.5 * q * largest) for q in (0.99, 0.9, 0.5)},
         lowest=examples(3, -2, -1) if seed % 5 == 0 else (),
         intervals={
-            number: examples(3, bar.low, bar.high) for number, bar in enumerate(plot.bars) if bar.count
+            number: examples(3, bar.low, bar.high, looked_at=False)
+            for number, bar in enumerate(plot.bars)
+            if bar.count
         },
         histogram=plot,
         density=float((values > 0).mean()),

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from pathlib import PurePosixPath
 from typing import Any
 
 from generator.evidence.facts import (
@@ -182,7 +183,7 @@ class Findings:
         intervals = {number: self._crops(found) for number, found in self.facts.intervals.items()}
         shown = {crop.photo: crop for crops in intervals.values() for crop in crops if crop.picture}
         return {
-            "photos": {number: [crop.picture, crop.name, crop.label] for number, crop in shown.items()},
+            "photos": {number: [_stem(crop.picture), crop.words] for number, crop in shown.items()},
             "heats": self._heats(),
             "bars": [[_short(bar.low), _short(bar.high), bar.count] for bar in plot.bars] if plot else [],
             "intervals": {
@@ -196,13 +197,13 @@ class Findings:
         }
 
     def _heats(self) -> dict[int, str]:
+        """Heat maps of the photos that the page shows from the start, as text."""
         facts = self.facts
-        groups = [facts.strongest, facts.lowest, *facts.ordinary.values(), *facts.intervals.values()]
+        groups = (facts.strongest, facts.lowest, *facts.ordinary.values())
         heats = {example.photo: example.heat for group in groups for example in group if example.heat}
         # A map that is all zero lights nothing.
-        return {
-            number: "/".join(rows) for number, rows in heats.items() if any(row.strip("0") for row in rows)
-        }
+        lit = {number: rows for number, rows in heats.items() if any(row.strip("0") for row in rows)}
+        return {number: "/".join(rows) for number, rows in lit.items()}
 
     # -- circuits, classes, relatives --------------------------------------------------------------
 
@@ -264,6 +265,10 @@ class Findings:
 
 def _any(circuit: Circuit) -> bool:
     return bool(circuit.exciting or circuit.inhibiting)
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
 
 
 def _short(value: float) -> float | None:

@@ -103,10 +103,10 @@
     box.append(make("div", {}, title, button("‹", "Interval below", -1), button("›", "Interval above", 1)), list);
   }
   function figure([number, value, x, y, w, h]) {
-    const [picture, name, label] = photos[number];
-    const image = make("img", { src: root + picture, alt: `${label || name}, ${words(value)}` });
-    const text = make("span", { ariaHidden: "true" }, make("b", { textContent: words(value) }), " " + label);
-    const example = make("button", { type: "button", className: "example", title: name }, make("span", { className: "see" }, image), text);
+    const [stem, name] = photos[number];
+    const image = make("img", { src: `${root}photos/${stem}.webp`, alt: `${name}, ${words(value)}` });
+    const text = make("span", { ariaHidden: "true" }, make("b", { textContent: words(value) }), " " + name);
+    const example = make("button", { type: "button", className: "example" }, make("span", { className: "see" }, image), text);
     example.dataset.photo = number;
     for (const [key, share] of Object.entries({ x, y, w, h })) example.style.setProperty("--" + key, share);
     return example;
