@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import isfinite
-from pathlib import PurePosixPath
 from typing import Any
+
+from markupsafe import Markup
 
 from generator.evidence.facts import (
     ChannelFacts,
@@ -27,31 +28,32 @@ PERCENTILES = {0.5: "Median"}
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
-    """The part of a photo that a unit sees: `picture` is the photo's file, empty where there is none; its
-    place is in shares of the photo's width and height."""
+class Shown:
+    """A photo of the data set as the pages of a layer show it: `picture` is its file's address, empty where
+    there is none, and `words` what it is: its label, or its name."""
 
-    photo: int
+    number: int
     picture: str
     name: str
     label: str
-    value: float
-    x: float
-    y: float
-    width: float
-    height: float
+    words: str
 
-    @property
-    def words(self) -> str:
-        """What the photo is: its label, or its name."""
-        return self.label or self.name
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of a photo that a unit sees; `style` is where, in shares of the photo's width and height."""
+
+    photo: Shown
+    value: float
+    style: str
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A connection: `share` is its strength over the strongest shown beside it, -1 to 1."""
+    """A connection with a channel, shown by `link`: `share` is its strength over the strongest of its
+    circuit, -1 to 1."""
 
-    channel: Known
+    link: Markup
     strength: float
     share: float
     kernel: Weights | None
@@ -82,27 +84,54 @@ class Output:
 class Relative:
     """A channel that behaves alike."""
 
-    channel: Known
+    link: Markup
     correlation: float
 
 
-class Findings:
-    """What a page shows of a channel's facts.
+class Surroundings:
+    """What the pages of a layer share: its facts, its photos, and the channels that they lead to.
 
-    `photos` are the keys of the photos that the gallery has; `model` and `layer` are the names of the
-    channel's own.
+    `own` is the name of the model, `photos` are the keys of the photos that the gallery has, and `draw` shows
+    a channel as a link, with or without the name of its layer.
     """
 
     def __init__(
         self,
-        facts: ChannelFacts,
-        layer: LayerFacts,
-        own: tuple[str, str],
+        facts: LayerFacts,
+        own: str,
         elsewhere: Elsewhere,
         photos: Container[str],
+        draw: Callable[[Known, bool], Markup],
     ) -> None:
-        self.facts, self.layer = facts, layer
-        self._own, self._elsewhere, self._photos = own, elsewhere, photos
+        self.facts, self.own, self.elsewhere = facts, own, elsewhere
+        self.link = cache(draw)
+        self.photos = [
+            Shown(
+                number=number,
+                picture=photo(one.key) if one.key in photos else "",
+                name=one.name,
+                label=one.label,
+                words=one.label or one.name,
+            )
+            for number, one in enumerate(facts.photos)
+        ]
+
+    @property
+    def ratio(self) -> float:
+        """A photo's width over its height."""
+        width, height = self.facts.photo_size
+        return round(width / height, 4) if width and height else 1.0
+
+    def linked(self, model: str, layer: str, channel: int, place: bool = False) -> Markup:
+        """A channel anywhere in the gallery, as a link."""
+        return self.link(self.elsewhere.find(model, layer, channel), place)
+
+
+class Findings:
+    """What a page shows of a channel's facts."""
+
+    def __init__(self, facts: ChannelFacts, around: Surroundings) -> None:
+        self.facts, self.around, self.layer = facts, around, around.facts
 
     @cached_property
     def sections(self) -> tuple[tuple[str, str], ...]:
@@ -117,12 +146,6 @@ class Findings:
             "making": "Making",
         }
         return tuple((place, name) for place, name in there.items() if name)
-
-    @property
-    def ratio(self) -> float:
-        """A photo's width over its height."""
-        width, height = self.layer.photo_size
-        return round(width / height, 4) if width and height else 1.0
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
@@ -155,18 +178,9 @@ class Findings:
         return [self._crop(example) for example in examples]
 
     def _crop(self, example: Example) -> Crop:
-        shown, box = self.layer.photos[example.photo], example.box
-        return Crop(
-            photo=example.photo,
-            picture=photo(shown.key) if shown.key in self._photos else "",
-            name=shown.name,
-            label=shown.label,
-            value=example.value,
-            x=round(box.left, 3),
-            y=round(box.top, 3),
-            width=round(box.right - box.left, 3),
-            height=round(box.bottom - box.top, 3),
-        )
+        left, top, width, height = _place(example)
+        style = f"--x:{left};--y:{top};--w:{width};--h:{height}"
+        return Crop(self.around.photos[example.photo], example.value, style)
 
     # -- how often ---------------------------------------------------------------------------------
 
@@ -179,20 +193,19 @@ class Findings:
     def script(self) -> dict[str, Any]:
         """What the script shows on demand, as plain JSON values: heat maps by photo, the histogram's bars
         with the examples of each interval, and the photos of those."""
-        plot = self.facts.histogram
-        intervals = {number: self._crops(found) for number, found in self.facts.intervals.items()}
-        shown = {crop.photo: crop for crops in intervals.values() for crop in crops if crop.picture}
+        plot, photos = self.facts.histogram, self.around.photos
+        intervals = {
+            number: [example for example in found if photos[example.photo].picture]
+            for number, found in self.facts.intervals.items()
+        }
+        shown = {example.photo for found in intervals.values() for example in found}
         return {
-            "photos": {number: [_stem(crop.picture), crop.words] for number, crop in shown.items()},
+            "photos": {number: [photos[number].picture, photos[number].words] for number in sorted(shown)},
             "heats": self._heats(),
             "bars": [[_short(bar.low), _short(bar.high), bar.count] for bar in plot.bars] if plot else [],
             "intervals": {
-                number: [
-                    [crop.photo, _short(crop.value), crop.x, crop.y, crop.width, crop.height]
-                    for crop in crops
-                    if crop.picture
-                ]
-                for number, crops in intervals.items()
+                number: [[example.photo, _short(example.value), *_place(example)] for example in found]
+                for number, found in intervals.items()
             },
         }
 
@@ -223,7 +236,7 @@ class Findings:
         def wires(connections: Sequence[Connection]) -> tuple[Wire, ...]:
             return tuple(
                 Wire(
-                    self._elsewhere.find(self._own[0], one.layer, one.channel),
+                    self.around.linked(self.around.own, one.layer, one.channel),
                     one.strength,
                     round(one.strength / largest, 3),
                     weights(one.kernel),
@@ -248,7 +261,7 @@ class Findings:
         largest = max((abs(one.effect) for one in (*found.raised, *found.lowered)), default=1.0) or 1.0
 
         def output(one: ClassEffect) -> Output:
-            page = self._elsewhere.output(self._own[0], one.number)
+            page = self.around.elsewhere.output(self.around.own, one.number)
             return Output(one.name, one.effect, round(one.effect / largest, 3), page)
 
         lists = {"Raises": found.raised, "Lowers": found.lowered}
@@ -258,7 +271,7 @@ class Findings:
     def relatives(self) -> list[Relative]:
         """Channels that behave alike, the most alike first."""
         return [
-            Relative(self._elsewhere.find(one.model, one.layer, one.channel), one.value)
+            Relative(self.around.linked(one.model, one.layer, one.channel, place=True), one.value)
             for one in self.facts.relatives
         ]
 
@@ -267,8 +280,12 @@ def _any(circuit: Circuit) -> bool:
     return bool(circuit.exciting or circuit.inhibiting)
 
 
-def _stem(path: str) -> str:
-    return PurePosixPath(path).stem
+def _place(example: Example) -> tuple[float, float, float, float]:
+    """Left edge, top, width and height of what the unit sees, in shares of the photo's."""
+    box = example.box
+    shares = (box.left, box.top, box.right - box.left, box.bottom - box.top)
+    left, top, width, height = (round(share, 3) for share in shares)
+    return left, top, width, height
 
 
 def _short(value: float) -> float | None:

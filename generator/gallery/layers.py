@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from generator.evidence.facts import FactsRef, LayerFacts
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
-from generator.gallery.elsewhere import Elsewhere, LayerCard
-from generator.gallery.findings import Findings
+from generator.gallery.elsewhere import Elsewhere, Known, LayerCard
+from generator.gallery.findings import Findings, Surroundings
 from generator.gallery.likeness import likeness_order
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
@@ -170,10 +171,19 @@ class LayerSection:
         self, cells: Sequence[Cell], facts: LayerFacts | None, build: Build
     ) -> Iterator[Findings | None]:
         """What is known of each channel beside its pictures."""
-        elsewhere, own = Elsewhere(self.cards), (self.model.name, self.layer.name)
+
+        def draw(channel: Known, place: bool) -> Markup:
+            # Pages of one folder link to it alike.
+            return build.templates.part(
+                "partials/known.html", page, one=channel, place=place, own=self.model.name
+            )
+
+        page, around = self.layer.path, None
+        if facts:
+            around = Surroundings(facts, self.model.name, Elsewhere(self.cards), build.photos, draw)
         for cell in cells:
             known = facts.channels.get(cell.channel) if facts else None
-            yield Findings(known, facts, own, elsewhere, build.photos) if facts and known else None
+            yield Findings(known, around) if known and around else None
 
     # -- the best of it, and which of it look alike ------------------------------------------------
 

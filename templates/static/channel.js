@@ -103,8 +103,8 @@
     box.append(make("div", {}, title, button("‹", "Interval below", -1), button("›", "Interval above", 1)), list);
   }
   function figure([number, value, x, y, w, h]) {
-    const [stem, name] = photos[number];
-    const image = make("img", { src: `${root}photos/${stem}.webp`, alt: `${name}, ${words(value)}` });
+    const [picture, name] = photos[number];
+    const image = make("img", { src: root + picture, alt: `${name}, ${words(value)}` });
     const text = make("span", { ariaHidden: "true" }, make("b", { textContent: words(value) }), " " + name);
     const example = make("button", { type: "button", className: "example" }, make("span", { className: "see" }, image), text);
     example.dataset.photo = number;
