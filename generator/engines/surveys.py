@@ -175,8 +175,8 @@ class ClassTask:
 
     @property
     def pace(self) -> Pace:
-        """By network; all layers share in the ways there and back, which pictures go once a class."""
-        effort = 2 * CONSIDERED * FORWARD * max(1, len(self.items))
+        """By network; all layers share in the way there, and the ways back, one a class."""
+        effort = (1 + CONSIDERED) * FORWARD * max(1, len(self.items))
         return Pace(self.fingerprint, "classes", effort / len(self.layers))
 
     def work(self, bench: Bench) -> Result:

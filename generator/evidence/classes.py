@@ -63,35 +63,42 @@ class Scorer:
             return found
         sums = _Sums(len(self.layers))
         for batch in _batches([pixels for _, pixels in pictures]):
-            for place in range(min(CONSIDERED, self._scored.model.outputs[-1].shape[-1])):
-                if stopping():
-                    return None
-                sums.add(*self.effects(batch, place))
+            if stopping():
+                return None
+            sums.add(*self.effects(batch))
         return found | (dict(zip(self.layers, sums.effects(), strict=True)) if sums.counts else {})
 
-    def effects(self, pixels: Array, place: int) -> tuple[Array, list[Array]]:
-        """What is added to the place-th highest class score of up to BATCH photos.
+    def effects(self, pixels: Array) -> tuple[Array, list[Array]]:
+        """The classes of the highest scores of up to BATCH photos, and what is added to these scores.
 
-        They are (n, height, width, colours) uint8. Gives that class of each, (n,), and of each layer what its
-        channels add, (n, channels).
+        Photos are (n, height, width, colours) uint8. Gives their classes, (n, CONSIDERED) or all that there
+        are, and of each layer what its channels add, (n, CONSIDERED, channels).
         """
         count = len(pixels)
         padded = np.zeros((BATCH, *self.canvas, self.colours), np.uint8)
         padded[:count] = pixels
-        numbers, effects = self._gradients(tf.constant(padded), tf.constant(place))
-        return numbers.numpy()[:count], [effect.numpy()[:count] for effect in effects]
+        numbers, effects = self._gradients(tf.constant(padded))
+        return numbers.numpy()[:count], [effect.numpy().swapaxes(0, 1)[:count] for effect in effects]
 
-    def _gradients_of(self, pixels: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _gradients_of(self, pixels: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         shown = self._preprocess(tf.cast(pixels, tf.float32) / 255)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(shown)  # a network without weights to train is followed by nothing else
             *outputs, scores = self._scored.model(shown, training=False)
-            ranked = tf.math.top_k(scores, min(CONSIDERED, scores.shape[-1])).indices
-            number = tf.gather(ranked, place, axis=1)
-            wanted = tf.reduce_sum(tf.gather(scores, number, axis=1, batch_dims=1))
-        gradients = tape.gradient(wanted, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        pairs = zip(outputs, gradients, self._scored.axes, strict=True)
-        return number, [_added(output, gradient, axis) for output, gradient, axis in pairs]
+            considered = min(CONSIDERED, scores.shape[-1])
+            numbers = tf.math.top_k(scores, considered).indices
+            highest = tf.reduce_sum(tf.gather(scores, numbers, axis=1, batch_dims=1), axis=0)
+
+        def added(place: tf.Tensor) -> list[tf.Tensor]:
+            with tape:
+                wanted = tf.gather(highest, place)
+            gradients = tape.gradient(wanted, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return list(map(_added, outputs, gradients, self._scored.axes))
+
+        # The way there once, the way back once a class: built once, and what it needs is kept meanwhile.
+        kinds = [tf.float32] * len(outputs)
+        each = tf.map_fn(added, tf.range(considered), fn_output_signature=kinds, parallel_iterations=1)
+        return numbers, each
 
 
 def _added(output: tf.Tensor, gradient: tf.Tensor, axis: int) -> tf.Tensor:
@@ -113,11 +120,12 @@ class _Sums:
         self._sums: list[dict[int, Array]] = [{} for _ in range(layers)]
 
     def add(self, numbers: Array, effects: Sequence[Array]) -> None:
-        """What was found of some photos: a class of each, and the effects of each layer's channels on it."""
-        for row, number in enumerate(map(int, numbers)):
+        """What was found of some photos: the classes of each, and the effects of channels on these."""
+        for place in np.ndindex(numbers.shape):
+            number = int(numbers[place])
             self.counts[number] = self.counts.get(number, 0) + 1
             for sums, effect in zip(self._sums, effects, strict=True):
-                sums[number] = sums.get(number, 0) + effect[row].astype(np.float64)
+                sums[number] = sums.get(number, 0) + effect[place].astype(np.float64)
 
     def effects(self) -> list[Effects]:
         """Of each layer, from the classes that any photo was taken for."""

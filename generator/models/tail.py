@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from generator.models.graph import Step
+from generator.models.probing import application
 from generator.models.scores import linear, squash
 from generator.models.taps import between, input_canvas, opened, rebuilt
 
@@ -29,8 +30,8 @@ class Tail:
     """
 
     def __init__(self, network: Any, scores: str) -> None:
-        self._scores = scores
-        steps, self._original = rebuilt(network, input_canvas(network), self._without_softmax)
+        self._network, self._scores, self._canvas = network, scores, input_canvas(network)
+        steps, self._original = rebuilt(network, self._canvas, self._without_softmax)
         self._input, self._steps = steps[0], {step.name: step for step in steps}
         self.squash = squash(next(step for step in self._original if step.name == scores))
         self._affine: dict[str, bool] = {}
@@ -54,16 +55,41 @@ class Tail:
         if not way or not all(map(self._is_affine, reversed(way))):
             return None
         inside = {step.name for step in way}
-        outside = dict.fromkeys([layer, *(name for step in way for name in step.inputs)])
-        inputs = [self._steps[name].output for name in outside if name not in inside]
-        model = keras.Model(inputs, self._steps[self._scores].output)
-        return Scored(model, (_axis(self._steps[layer]),))
+        names = dict.fromkeys([layer, *(name for step in way for name in step.inputs)])
+        outside = [name for name in names if name not in inside]
+        begun = {name: _begin(operation) for name, operation in self._makers(outside).items()}
+        steps, _ = rebuilt(
+            self._network, self._canvas, lambda steps: {**self._without_softmax(steps), **begun}
+        )
+        by_name = {step.name: step for step in steps}
+        model = keras.Model([by_name[name].output for name in outside], by_name[self._scores].output)
+        return Scored(model, (_axis(by_name[layer]),))
+
+    def _makers(self, names: Sequence[str]) -> dict[str, Any]:
+        """The operations that make these layers' outputs; one of several outputs has the first one's name."""
+        first: dict[int, str] = {}
+        made = {}
+        for step in self._original[1:]:
+            name = first.setdefault(id(application(step.output)), step.name)
+            if step.name in names:
+                made[name] = step.operation
+        return made
 
     def _is_affine(self, step: Step) -> bool:
         if step.name not in self._affine:
             without = step.name == self._scores and bool(self.squash)
             self._affine[step.name] = without or opened(step) == {}
         return self._affine[step.name]
+
+
+def _begin(operation: Any) -> Callable[..., Any]:
+    """In an operation's place: inputs of a model instead of its outputs."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        outputs = operation(*args, **kwargs)
+        return keras.tree.map_structure(lambda one: keras.Input(one.shape[1:], dtype=one.dtype), outputs)
+
+    return call
 
 
 def _axis(step: Step) -> int:

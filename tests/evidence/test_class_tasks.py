@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
 from generator.datasets.sources import DataSet, read_dataset
 from generator.engines.surveys import ClassTask, RecogniseTask
@@ -21,6 +22,7 @@ from generator.evidence.effects import SAMPLE, Effects, classes_of, sample
 from generator.evidence.recognition import judges, same_classes
 from generator.models.anatomy import Anatomy
 from generator.models.zoo import open_model
+from tests import rendering
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
 
@@ -201,3 +203,19 @@ def test_only_networks_of_the_same_classes_are_judges() -> None:
     assert judges("nameless", anatomies) == () and judges("headless", anatomies) == ()
     assert judges("imagenet", anatomies) == ("in german",)
     assert same_classes(anatomies["same"], anatomies["one"])
+
+
+def test_a_trained_network_s_picture_of_a_class_is_recognised_by_another(tmp_path: Path) -> None:
+    config = ModelConfig.model_validate({"layers": "all"})
+    recipe = BUILT_IN["logit"].changed({"size": 112, "steps": 16}, {})
+    hummingbird = 94
+    (picture,) = rendering.work(
+        rendering.picture_task("efficientnet-lite0", config, "logits", recipe, [hummingbird])
+    )
+    (tmp_path / "94.png").write_bytes(picture.png)
+    judge = open_model("efficientnet-lite1", config).anatomy
+    pictures = {"94": (tmp_path / "94.png", hummingbird)}
+    task = RecogniseTask("efficientnet-lite1", config, judge.fingerprint, judge.scores[-1], pictures, "key")
+    (output,) = work(task, Bench()).outputs
+    rank, probability = output.record["ranks"]["94"]
+    assert rank <= 50 and 0.001 < probability < 1

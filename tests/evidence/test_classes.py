@@ -99,6 +99,32 @@ def test_positions_and_ways_past_the_layer_count() -> None:
         assert {k: told[k] for k in range(4)} == pytest.approx(dict(enumerate(weights[channel])), abs=1e-5)
 
 
+class Halves(layers.Layer):  # type: ignore[misc]
+    """Gives the first and the second half of the channels."""
+
+    def call(self, x: Any) -> Any:
+        return x[..., :3], x[..., 3:]
+
+
+def test_layers_used_twice_and_of_two_outputs_are_exact() -> None:
+    pixels = keras.Input((8, 8, 3))
+    twice = layers.Conv2D(6, 3, padding="same", name="twice")
+    seen = twice(layers.Conv2D(6, 3, padding="same")(pixels))
+    first, second = Halves(name="halves")(twice(seen))
+    both = layers.Concatenate()([layers.GlobalAveragePooling2D()(half) for half in (second, first)])
+    ends = [layers.Dense(3, name="end")(both), layers.Dense(2, "tanh", name="aside")(both)]
+    network = keras.Model(pixels, ends)
+    scorer = Scorer(network, lambda x: x, ["twice:2", "halves", "halves.1", "aside"], "end")
+    assert scorer.exact == ("halves", "halves.1")
+    found = scorer.read(shown(photos(3, 8)))
+    weights = network.get_layer("end").get_weights()[0]
+    assert found is not None and (found["aside"].numbers == -1).all() and (found["twice:2"].photos > 0).any()
+    for layer, rows in (("halves", weights[3:]), ("halves.1", weights[:3])):
+        top = np.take_along_axis(rows, np.maximum(found[layer].numbers[:, 0], 0)[:, :1], axis=1)
+        np.testing.assert_allclose(found[layer].effects[:, 0, 0], np.maximum(rows.max(axis=1), 0), rtol=1e-4)
+        np.testing.assert_allclose(np.maximum(top[:, 0], 0), np.maximum(rows.max(axis=1), 0), rtol=1e-4)
+
+
 def test_efficientnet_s_head_is_its_dense_layer() -> None:
     network = open_model("efficientnet-lite0", ModelConfig.model_validate({"layers": "all"})).network
     weights = network.get_layer("logits").get_weights()[0]
@@ -181,7 +207,7 @@ def test_networks_that_keep_channels_first_are_read() -> None:
     network, pixels = own.first(), photos(3, 24)
     scorer = Scorer(pictures_in(network), lambda x: x, ["gated", "mean"], "classes")
     assert scorer.exact == ("mean",)
-    numbers, (effects,) = scorer.effects(pixels, 0)
+    numbers, (effects,) = scorer.effects(pixels)
     weights, bias = network.get_layer("classes").get_weights()
     names = ("gated", "mean")
     both = keras.Model(network.inputs, [network.get_layer(name).output for name in names])
@@ -191,9 +217,9 @@ def test_networks_that_keep_channels_first_are_read() -> None:
         gated, mean = both(source, training=False)
         scores = mean @ weights + bias
         best = tf.reduce_sum(tf.reduce_max(scores, axis=1))
-    assert np.array_equal(numbers, scores.numpy().argmax(axis=1))
+    assert np.array_equal(numbers[:, 0], scores.numpy().argmax(axis=1))
     expected = (tf.nn.relu(gated) * tape.gradient(best, gated)).numpy().sum(axis=(2, 3))
-    np.testing.assert_allclose(effects, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(effects[:, 0], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_what_comes_of_few_classes_few_photos_and_none() -> None:
