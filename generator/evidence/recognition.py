@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.models.anatomy import Anatomy
-from generator.models.taps import input_canvas
 
 Array = NDArray[Any]
 
@@ -39,6 +38,7 @@ class Judge:
         import tensorflow as tf
 
         from generator.models.tail import Tail
+        from generator.models.taps import input_canvas
 
         tail = Tail(network, scores)
         self.canvas = input_canvas(network)
