@@ -23,6 +23,9 @@ Picture = tuple[str, Array]
 """A picture's digest, and its pixels (height, width, colours) uint8 in the network's input size."""
 
 BATCH = 8
+DOUBT = 2
+"""Photos without effect that are added to those of a class where classes are put in order: of one photo more
+than half of what is found is chance, as far as two halves of a data set agree."""
 NOTHING = 1e-5
 """Exact effects below this share of a layer's largest are rounding."""
 
@@ -134,7 +137,7 @@ class _Sums:
         found = []
         for sums in self._sums:
             whole = np.stack([sums[number] for number in numbers], axis=1)
-            found.append(strongest(whole / counts, whole / (counts + 1), counts, numbers, exact=False))
+            found.append(strongest(whole / counts, whole / (counts + DOUBT), counts, numbers, exact=False))
         return found
 
 

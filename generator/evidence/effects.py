@@ -44,8 +44,8 @@ class Effects:
     Where `exact`, an effect is how much the score rises when the channel does by one at all positions.
     Elsewhere it is what the channel adds to the score where it is on: the sum over positions of its
     activation, where above 0, times the score's gradient, as a mean over those photos of which the class is
-    among the CONSIDERED most likely; `photos` says over how many. Classes are in the order of that sum over
-    one photo more than there are, so that what only one photo says has to be stronger.
+    among the CONSIDERED most likely; `photos` says over how many. Classes are in the order of that mean with
+    two photos of no effect added, so that what a single photo says has to be stronger.
     """
 
     numbers: Array

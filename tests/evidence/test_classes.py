@@ -183,7 +183,7 @@ def test_gradient_times_activation_is_what_differences_give(activation: str) -> 
     assert not effects.exact
     added = brute(network, pixels)
     for channel in range(6):
-        weight = {k: sum(one[channel] for one in ones) / (len(ones) + 1) for k, ones in added.items()}
+        weight = {k: sum(one[channel] for one in ones) / (len(ones) + 2) for k, ones in added.items()}
         for side, sign in enumerate((1, -1)):
             told = effects.numbers[channel, side][effects.numbers[channel, side] >= 0]
             ranked = sorted((sign * value for value in weight.values()), reverse=True)[: len(told)]
