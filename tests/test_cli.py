@@ -271,7 +271,7 @@ def test_files_beside_the_config_take_no_modules_place(
     configure(tmp_path, "[{name: first, channels: 0-1}]")
     for name in DECOYS:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not what you wanted')\n")
-    ran = process_run("config.yaml", "--jobs", "1", cwd=tmp_path)
+    ran = process_run("config.yaml", "--jobs", "1", "--quiet", cwd=tmp_path)
     assert (ran.code, ran.err) == (0, ""), ran.out
     assert (tmp_path / "site" / "index.html").is_file()
 
