@@ -13,8 +13,8 @@ Array = NDArray[Any]
 def shares(kernels: Array, activity: Array | float = 1.0) -> Array:
     """What each earlier channel brings to a channel, as a share of all that is brought: (channels, earlier).
 
-    `kernels` (channels, rows, columns, earlier) are what `circuits.kernels` gives; `activity` (earlier,) is how
-    far from zero those usually are: what is always silent drives nothing. From -1 to 1; sizes add up to 1.
+    `kernels` (channels, rows, columns, earlier) are what `circuits.kernels` gives; `activity` (earlier,) is
+    how far from zero those usually are: what is always silent drives nothing. Sizes add up to 1.
     """
     drives: Array = kernels.sum(axis=(1, 2), dtype="float64") * activity
     found: Array = drives / np.maximum(np.abs(drives).sum(axis=1, keepdims=True), 1e-30)
