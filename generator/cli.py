@@ -268,9 +268,9 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
     """Remove from the cache what the config no longer asks for, and leftovers of killed runs."""
     from generator.cache.entries import Cache
     from generator.console.session import open_plan
-    from generator.inquiries import inquiries_of
+    from generator.inquiries.inquiry import inquiries_of
+    from generator.inquiries.settling import kept
     from generator.pipeline import only_run
-    from generator.settling import kept
 
     plan = open_plan(config, quiet=False)
     cache = Cache(plan.config.cache)

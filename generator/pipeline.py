@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,7 +22,7 @@ from generator.datasets.sources import DataSet
 from generator.engines.pictures import PictureTask
 from generator.engines.tasks import Engine, Result, Task
 from generator.errors import CacheError, ModelError, UserError
-from generator.inquiries import Inquiry
+from generator.inquiries.inquiry import Inquiry
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
@@ -192,15 +191,15 @@ def _tasks(
     outcome.evidence_left = sum(one.due(there) for one in inquiries)
     handed = len(jobs)
     for inquiry in inquiries:
-        for task in chain[Task](inquiry.surveys(there), inquiry.circuits(there)):
+        for task in inquiry.first(there):
             handed += len(task.keys)
             yield task
     while outcome.settled < handed:
         yield None
     there = cache.snapshot().entries
-    looks = [task for one in inquiries for task in one.looks(there, cache, force=force)]
-    outcome.evidence_left = len(looks)
-    yield from looks
+    further = [task for one in inquiries for task in one.second(there, cache, force=force)]
+    outcome.evidence_left = len(further)
+    yield from further
 
 
 @contextmanager

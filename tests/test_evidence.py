@@ -17,9 +17,9 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.evidence.facts import LayerFacts
-from generator.inquiries import Inquiry, inquiries_of
+from generator.inquiries.inquiry import Inquiry, inquiries_of
+from generator.inquiries.settling import settle
 from generator.pipeline import load_plan
-from generator.settling import settle
 from tests.conftest import Ran, click_run, command, environment, process_run
 
 LAYERS = "[first, second, classes]"
@@ -141,8 +141,8 @@ def test_plan_says_what_is_due(collected: tuple[Path, Ran], tmp_path: Path) -> N
     text = config.read_text().replace("path: shapes", f"path: {config.parent / 'shapes'}")
     fresh = tmp_path / "config.yaml"
     fresh.write_text(text)
-    # A tally and a second look a layer, and two ways between layers.
-    assert "evidence from shapes, 25 pictures: 8 pieces due" in click_run("plan", fresh).output
+    # A tally and a second look a layer, two ways between layers, and what two layers do to the classes.
+    assert "evidence from shapes, 25 pictures: 10 pieces due" in click_run("plan", fresh).output
 
 
 def test_prune_keeps_what_the_config_asks_for_and_no_more(
@@ -172,7 +172,7 @@ def test_a_larger_data_set_adds_and_another_label_costs_no_survey(
     assert {photo.label for photo in facts(config)["first"].photos} == {"azure", "red"}
     Image.new("RGB", (40, 40), "white").save(tmp_path / "shapes" / "white.png")
     said = click_run(config).output
-    assert "Collecting evidence from `shapes`, 2 pieces" in said
+    assert "Collecting evidence from `shapes`, 3 pieces" in said
     assert facts(config)["first"].seen == 7
 
 

@@ -19,15 +19,15 @@ from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
 from generator.console.signals import end_at_next, ignore_stops, on_stop
 from generator.console.wording import duration, guess_warning, input_words, many, short, size
-from generator.engines.tasks import Engine, Task
+from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
-from generator.inquiries import Inquiry, inquiries_of
+from generator.inquiries.inquiry import Inquiry, inquiries_of
+from generator.inquiries.settling import settle, skipped
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Group, Job, Plan, group
 from generator.schedule import task_of
 from generator.selection import only as select
-from generator.settling import settle, skipped
 from generator.timings import Timings
 
 BYTES_PER_PIXEL = 3.6
@@ -237,7 +237,7 @@ def _evidence_due(plan: Plan, cache: Cache, timings: Timings) -> Iterator[str]:
         shown = f"{inquiry.model}: evidence from {inquiry.source}, {many(len(dataset.items), 'picture')}"
         if dataset.skipped:
             shown += f" ({len(dataset.skipped):,} can't be read)"
-        tasks: list[Task] = [*inquiry.surveys(there), *inquiry.circuits(there)]
+        tasks = list(inquiry.first(there))
         seconds = [timings.estimate(task.pace, len(task.keys)) for task in tasks]
         known = [value for value in seconds if value is not None]
         time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else "time unknown yet"

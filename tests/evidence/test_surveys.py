@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator import surveys
 from generator.cache.entries import Cache
 from generator.config.schema import ModelConfig
 from generator.datasets.sources import read_dataset
 from generator.engines.local import LocalEngine
 from generator.engines.tasks import Bench
 from generator.engines.worker import work
+from generator.inquiries import surveys
+from generator.inquiries.surveys import Survey
 from generator.models.zoo import open_model
-from generator.surveys import Survey
 
 LAYERS = ("first", "second", "pool", "classes")
 

@@ -6,24 +6,26 @@ Facts are made again whenever anything that they tell has changed, and only then
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache as remembered
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from generator.album import Album
 from generator.cache.entries import Cache
-from generator.evidence import gathering, placing, relatives
-from generator.evidence.facts import FactsRef, LayerFacts, Neighbour
+from generator.evidence import gathering, placing
+from generator.evidence.effects import Effects, classes_of
+from generator.evidence.facts import FactsRef, LayerFacts, Recognition
 from generator.evidence.summary import Summary
-from generator.inquiries import Inquiry, There, key_of
-from generator.wirings import Wirings
+from generator.inquiries.album import Album
+from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.relations import Relations
+from generator.inquiries.second_looks import read_look
+from generator.inquiries.surveys import There, key_of
+from generator.inquiries.wirings import Wirings
 
 Array = NDArray[Any]
 Layer = tuple[str, str]
@@ -31,15 +33,13 @@ Layer = tuple[str, str]
 
 NAMED = 5
 """Pictures that can't be read and are named with the reason."""
-RELATIVES, ELSEWHERE = 6, 4
-"""Nearest channels that are named: of the same layer; of other layers, and of other models."""
 
 
 @remembered
 def code_digest() -> str:
     """Changes when the code that makes facts does."""
-    package = Path(__file__).resolve().parent
-    files = [*(package / "evidence").glob("*.py"), *package.glob("*.py")]
+    here = Path(__file__).resolve().parent
+    files = [*(here.parent / "evidence").glob("*.py"), *here.glob("*.py")]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -93,6 +93,7 @@ class _Whole:
     def __init__(self, inquiries: Sequence[Inquiry], cache: Cache, there: There) -> None:
         self._inquiries, self._cache, self._there = inquiries, cache, there
         self._summaries: dict[Layer, Summary | None] = {}
+        self._relations = Relations(inquiries, self._summary)
 
     # -- what a layer's facts are made from --------------------------------------------------------
 
@@ -112,6 +113,8 @@ class _Whole:
             channels=inquiry.channels(layer),
             look=self._made(inquiry.look_key(layer, self._there)),
             pictures=[[job.recipe_name, job.key] for job in inquiry.trusted(layer, self._there)],
+            classes=[self._made(inquiry.classes.effect_keys.get(layer, "")), inquiry.anatomy.classes],
+            judgements=list(self._judgements()),
             circuits=[
                 [pair, [self._made(key) for key in inquiry.circuit_keys(*pair)]]
                 for pair in inquiry.wirings
@@ -169,13 +172,17 @@ class _Whole:
         known = gathering.channel_facts(self._gathered(inquiry, layer, summary, album), channels)
         wirings = Wirings(inquiry, self._cache, lambda name: self._summary(inquiry, name))
         built_from, feeds = wirings.built_from(layer), wirings.feeds(layer)
-        neighbours = self._neighbours(inquiry, layer)
-        twins = self._twins(inquiry, layer)
+        neighbours = self._relations.neighbours(inquiry, layer)
+        twins = self._relations.twins(inquiry, layer)
+        effects = self._effects(inquiry, layer)
+        recognised = self._recognised(inquiry, layer)
         facts = {
             channel: replace(
                 one,
                 built_from=built_from.get(channel, ()),
                 feeds=feeds.get(channel, ()),
+                classes=classes_of(effects, channel, inquiry.anatomy.classes) if effects else None,
+                recognised=recognised.get(channel, {}),
                 relatives=neighbours[channel],
                 twins=twins.get(channel, ()),
             )
@@ -216,71 +223,28 @@ class _Whole:
             pictured=pictured,
         )
 
-    # -- relatives ---------------------------------------------------------------------------------
+    # -- classes -----------------------------------------------------------------------------------
 
-    def _table(self, one: tuple[Inquiry, str], other: tuple[Inquiry, str]) -> Array | None:
-        summaries = self._summary(*one), self._summary(*other)
-        if summaries[0] is None or summaries[1] is None:
-            return None
-        return relatives.correlations(summaries[0], summaries[1])
+    def _effects(self, inquiry: Inquiry, layer: str) -> Effects | None:
+        data = self._cache.read(inquiry.classes.effect_keys.get(layer, ""), "npz")
+        return None if data is None else Effects.from_bytes(data)
 
-    def _twins(self, inquiry: Inquiry, layer: str) -> dict[int, tuple[int, ...]]:
-        table = self._table((inquiry, layer), (inquiry, layer))
-        shown = set(inquiry.channels(layer))
-        twins: dict[int, tuple[int, ...]] = {}
-        for one, other, _ in relatives.redundant(table) if table is not None else ():
-            for channel, twin in ((one, other), (other, one)):
-                if shown >= {channel, twin}:
-                    twins[channel] = (*twins.get(channel, ()), twin)
-        return twins
+    def _judgements(self) -> Iterator[tuple[str, str]]:
+        """(model, key) of each judgement of pictures of classes that there is."""
+        for judge in self._inquiries:
+            if (key := judge.classes.recognition_key(self._there)) in self._there:
+                yield judge.model, key
 
-    def _neighbours(self, inquiry: Inquiry, layer: str) -> dict[int, tuple[Neighbour, ...]]:
-        """By channel the nearest of the same layer, of the model's other layers, and of other models."""
-        own: dict[int, list[tuple[int, Neighbour]]] = {channel: [] for channel in inquiry.channels(layer)}
-        for other in self._inquiries:
-            for name in other.layers:
-                table = self._table((inquiry, layer), (other, name))
-                if table is None:
-                    continue
-                here = (other.model, name) == (inquiry.model, layer)
-                rank = 0 if here else 1 if other.model == inquiry.model else 2
-                among = other.channels(name)
-                for channel, found in own.items():
-                    others = [one for one in among if one != channel] if here else among
-                    for column, value in relatives.nearest(table, channel, others, RELATIVES):
-                        found.append((rank, Neighbour(other.model, name, column, value)))
-        return {channel: _closest(found) for channel, found in own.items()}
-
-
-def _closest(found: Sequence[tuple[int, Neighbour]]) -> tuple[Neighbour, ...]:
-    """Of each rank the nearest, as many as are named."""
-    ordered = sorted(
-        found, key=lambda one: (one[0], -one[1].value, one[1].model, one[1].layer, one[1].channel)
-    )
-    named: list[Neighbour] = []
-    for rank, count in enumerate((RELATIVES, ELSEWHERE, ELSEWHERE)):
-        named += [neighbour for own, neighbour in ordered if own == rank][:count]
-    return tuple(named)
-
-
-@dataclass(frozen=True)
-class Look:
-    """A second look as the cache has it: heat maps by (channel, digest), and of each optimised picture, by
-    key, its `mean`, its `unit` and its `kinship`."""
-
-    heats: Mapping[tuple[int, str], Array] = field(default_factory=dict)
-    pictured: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def read_look(key: str, cache: Cache) -> Look:
-    """The second look of that key; an empty one where there is none."""
-    entry, data = cache.entry(key), cache.read(key, "npz")
-    if entry is None or data is None:
-        return Look()
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        names = zip(arrays["channels"].tolist(), arrays["pictures"].tolist(), strict=True)
-        heats = {
-            (int(channel), digest.decode()): arrays[f"heat_{row}"]
-            for row, (channel, digest) in enumerate(names)
-        }
-    return Look(heats, dict(entry.record["pictured"]))
+    def _recognised(self, inquiry: Inquiry, layer: str) -> dict[int, dict[str, tuple[Recognition, ...]]]:
+        """By channel and recipe what other networks make of the picture."""
+        found: dict[int, dict[str, tuple[Recognition, ...]]] = {}
+        for model, key in self._judgements():
+            entry = self._cache.entry(key)
+            ranks = entry.record["ranks"] if entry else {}
+            for job in inquiry.jobs[layer]:
+                if job.key in ranks:
+                    rank, probability = ranks[job.key]
+                    own = found.setdefault(job.channel, {})
+                    before = own.get(job.recipe_name, ())
+                    own[job.recipe_name] = (*before, Recognition(model, rank, probability))
+        return found

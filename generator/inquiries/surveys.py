@@ -20,6 +20,16 @@ from generator.engines.surveys import SurveyTask
 from generator.evidence.summary import Merger, Summary
 from generator.evidence.tally import Tally
 
+There = Collection[str]
+"""Keys of what the cache holds."""
+
+
+def key_of(kind: str, **parts: object) -> str:
+    """The SHA-256 (hex) of everything that determines a piece of evidence, as canonical JSON."""
+    text = json.dumps({"kind": kind, **parts}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 TALLY_VERSION = 1
 """Raised whenever the same pictures and network give another tally."""
 
@@ -45,22 +55,20 @@ class Survey:
 
     def key(self, layer: str, block: Sequence[Item]) -> str:
         """The key of a layer's tally of a block."""
-        identity = {
-            "kind": "tally",
-            "version": TALLY_VERSION,
-            "weights": self.fingerprint,
-            "layer": layer,
-            "fit": self.fit,
-            "pictures": [item.digest for item in block],
-        }
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return key_of(
+            "tally",
+            version=TALLY_VERSION,
+            weights=self.fingerprint,
+            layer=layer,
+            fit=self.fit,
+            pictures=[item.digest for item in block],
+        )
 
     def keys(self, layer: str) -> tuple[str, ...]:
         """The keys of all tallies of a layer."""
         return tuple(self.key(layer, block) for block in self.blocks)
 
-    def tasks(self, there: Collection[str]) -> Iterator[SurveyTask]:
+    def tasks(self, there: There) -> Iterator[SurveyTask]:
         """What is to be done where `there` are the keys of the tallies that are made already.
 
         A block is shown once for all layers that lack its tally.

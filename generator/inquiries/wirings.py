@@ -16,7 +16,7 @@ from generator.evidence.drives import extremes, shares
 from generator.evidence.facts import Circuit, Connection
 from generator.evidence.relatives import correlations
 from generator.evidence.summary import Summary
-from generator.inquiries import Inquiry
+from generator.inquiries.inquiry import Inquiry
 
 Array = NDArray[Any]
 Summaries = Callable[[str], "Summary | None"]

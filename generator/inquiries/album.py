@@ -14,7 +14,8 @@ from generator.datasets import decoding
 from generator.datasets.decoding import PictureError
 from generator.datasets.sources import Item, Source, open_source
 from generator.evidence.facts import Photo
-from generator.inquiries import Inquiry, key_of
+from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.surveys import key_of
 
 PHOTO_VERSION = 1
 """Raised whenever the same picture is kept otherwise."""

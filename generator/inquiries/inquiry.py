@@ -6,21 +6,22 @@ look needs them, and the optimised pictures; circuits need nothing but the netwo
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from generator.cache.entries import Cache
 from generator.datasets.sources import DataSet
-from generator.engines.surveys import CircuitTask, LookTask, Place, SurveyTask
+from generator.engines.surveys import CircuitTask, LookTask, Place
+from generator.engines.tasks import Task
 from generator.evidence.examples import Chooser, Found
 from generator.evidence.fields import WHOLE, Box
 from generator.evidence.summary import Summary, sampling_rank
+from generator.inquiries.classes import ClassInquiry
+from generator.inquiries.surveys import Survey, There, key_of
 from generator.models.anatomy import Anatomy
+from generator.models.ancestry import ancestors, feeding
 from generator.plan import Job, Plan
-from generator.surveys import Survey
 from generator.targets import WHOLE as WHOLE_LAYER
 
 LOOK_VERSION, CIRCUIT_VERSION = 2, 2
@@ -35,15 +36,6 @@ TOGETHER = 32
 """Channels whose circuits are one job."""
 TRUSTED = ("channel", "neuron", "logit")
 """Objectives whose pictures stand for what a channel is on for."""
-
-There = Collection[str]
-"""Keys of what the cache holds."""
-
-
-def key_of(kind: str, **parts: object) -> str:
-    """The SHA-256 (hex) of everything that determines a piece of evidence, as canonical JSON."""
-    text = json.dumps({"kind": kind, **parts}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,11 @@ class Inquiry:
         return int(height or USUAL_SIDE), int(width or USUAL_SIDE)
 
     @cached_property
+    def classes(self) -> ClassInquiry:
+        """What is to be found out about its classes."""
+        return ClassInquiry(self.plan, self.model, self.survey)
+
+    @cached_property
     def jobs(self) -> Mapping[str, tuple[Job, ...]]:
         """The pictures of single channels, by layer."""
         found: dict[str, list[Job]] = {layer: [] for layer in self.layers}
@@ -88,12 +85,6 @@ class Inquiry:
         """Keys of a layer's tallies that are made."""
         return tuple(key for key in self.survey.keys(layer) if key in there)
 
-    # -- the survey --------------------------------------------------------------------------------
-
-    def surveys(self, there: There) -> Iterator[SurveyTask]:
-        """The blocks that are due."""
-        return self.survey.tasks(there)
-
     # -- second looks ------------------------------------------------------------------------------
 
     def trusted(self, layer: str, there: There) -> tuple[Job, ...]:
@@ -107,7 +98,7 @@ class Inquiry:
 
     def way(self, layer: str) -> tuple[str, ...]:
         """Layers from the input up to a layer, evenly spread, the layer itself last."""
-        above = _ancestors(self.anatomy, layer)
+        above = ancestors(self.anatomy, layer)
         found = [one.name for one in self.anatomy.layers if one.name in above and one.renderable]
         count = min(WAY - 1, len(found))
         chosen = [found[(2 * number + 1) * len(found) // (2 * count)] for number in range(count)]
@@ -181,9 +172,7 @@ class Inquiry:
     def wirings(self) -> tuple[tuple[str, str], ...]:
         """(earlier, later) for each layer and those that feed it, with no other of the plan's between."""
         return tuple(
-            (earlier, later)
-            for later in self.layers
-            for earlier in _feeding(self.anatomy, later, self.layers)
+            (earlier, later) for later in self.layers for earlier in feeding(self.anatomy, later, self.layers)
         )
 
     def circuit_keys(self, earlier: str, later: str) -> dict[str, tuple[int, ...]]:
@@ -219,44 +208,27 @@ class Inquiry:
 
     # -- all of it ---------------------------------------------------------------------------------
 
+    def first(self, there: There) -> Iterator[Task]:
+        """What is due and depends on nothing."""
+        yield from self.survey.tasks(there)
+        yield from self.circuits(there)
+        yield from self.classes.effects(there)
+
+    def second(self, there: There, cache: Cache, *, force: bool = False) -> Iterator[Task]:
+        """What is due (or all) and depends on tallies and pictures."""
+        yield from self.looks(there, cache, force=force)
+        yield from self.classes.recognitions(there, cache, force=force)
+
     def kept(self, there: There) -> set[str]:
         """Keys of all its jobs, done or due."""
         keys = {key for layer in self.layers for key in self.survey.keys(layer)}
-        keys |= {self.look_key(layer, there) for layer in self.layers}
-        return keys | {key for pair in self.wirings for key in self.circuit_keys(*pair)}
+        keys |= {self.look_key(layer, there) for layer in self.layers if self.channels(layer)}
+        keys |= {key for pair in self.wirings for key in self.circuit_keys(*pair)}
+        return keys | self.classes.kept(there)
 
     def due(self, there: There) -> int:
         """How many of its jobs are not done."""
         return len(self.kept(there) - set(there))
-
-
-def _ancestors(anatomy: Anatomy, layer: str) -> set[str]:
-    """All layers that feed a layer, itself left out."""
-    inputs = {one.name: one.inputs for one in anatomy.layers}
-    found: set[str] = set()
-    waiting = [layer]
-    while waiting:
-        for before in inputs.get(waiting.pop(), ()):
-            if before not in found:
-                found.add(before)
-                waiting.append(before)
-    return found
-
-
-def _feeding(anatomy: Anatomy, layer: str, among: Sequence[str]) -> list[str]:
-    """The layers of `among` that one meets first on all ways back from a layer."""
-    inputs = {one.name: one.inputs for one in anatomy.layers}
-    met: set[str] = set()
-    seen: set[str] = set()
-    waiting = [layer]
-    while waiting:
-        for before in inputs.get(waiting.pop(), ()):
-            if before in among:
-                met.add(before)
-            elif before not in seen:
-                seen.add(before)
-                waiting.append(before)
-    return [name for name in among if name in met]
 
 
 def inquiries_of(plan: Plan, only: Collection[tuple[str, str]] | None = None) -> tuple[Inquiry, ...]:

@@ -1,0 +1,107 @@
+"""What is to be found out about a model's classes: what channels do to them, and whose pictures it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from generator.cache.entries import Cache
+from generator.engines.surveys import ClassTask, RecogniseTask
+from generator.evidence import effects, recognition
+from generator.inquiries.surveys import Survey, There, key_of
+from generator.models.anatomy import Anatomy
+from generator.models.ancestry import ancestors
+from generator.plan import Plan
+
+
+@dataclass(frozen=True)
+class ClassInquiry:
+    """The part of an inquiry that is about classes."""
+
+    plan: Plan
+    model: str
+    survey: Survey
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The model's."""
+        return self.plan.models[self.model]
+
+    @property
+    def scores(self) -> str:
+        """The network's last layer of classes; empty where it is not known to have any."""
+        return self.anatomy.scores[-1] if self.anatomy.scores else ""
+
+    @cached_property
+    def effect_keys(self) -> Mapping[str, str]:
+        """By layer that leads to the classes the key of what its channels do to them."""
+        leading = ancestors(self.anatomy, self.scores) if self.scores else set[str]()
+        sample = [item.digest for item in effects.sample(self.survey.dataset.items)]
+        return {
+            layer: key_of(
+                "classes",
+                version=effects.VERSION,
+                weights=self.survey.fingerprint,
+                scores=self.scores,
+                layer=layer,
+                fit=self.survey.fit,
+                sample=sample,
+            )
+            for layer in self.survey.layers
+            if layer in leading
+        }
+
+    def effects(self, there: There) -> Iterator[ClassTask]:
+        """What is due of what channels do to classes; in one task, for one pass tells of all layers."""
+        due = tuple((layer, key) for layer, key in self.effect_keys.items() if key not in there)
+        if due:
+            yield ClassTask(
+                model=self.model,
+                config=self.survey.config,
+                fingerprint=self.survey.fingerprint,
+                scores=self.scores,
+                layers=due,
+                dataset=self.survey.dataset.path,
+                fit=self.survey.fit,
+                items=effects.sample(self.survey.dataset.items),
+            )
+
+    def judged(self, there: There) -> dict[str, int]:
+        """The finished pictures of classes, of other models with the same classes, that this one is to judge:
+        their classes' numbers by key."""
+        authors = {
+            name for name in self.plan.models if self.model in recognition.judges(name, self.plan.models)
+        }
+        return {
+            job.key: job.channel
+            for job in self.plan.jobs
+            if job.model in authors
+            and self.plan.recipes[job.recipe_name].objective == "logit"
+            and job.key in there
+        }
+
+    def recognition_key(self, there: There) -> str:
+        """The key of the model's judgement of those pictures; empty where there are none."""
+        pictures = self.judged(there)
+        parts = {"weights": self.survey.fingerprint, "scores": self.scores, "pictures": pictures}
+        return key_of("recognition", version=recognition.VERSION, **parts) if pictures else ""
+
+    def recognitions(self, there: There, cache: Cache, *, force: bool = False) -> Iterator[RecogniseTask]:
+        """The judgement that is due, or any."""
+        key = self.recognition_key(there)
+        if key and (force or key not in there):
+            yield RecogniseTask(
+                model=self.model,
+                config=self.survey.config,
+                fingerprint=self.survey.fingerprint,
+                scores=self.scores,
+                pictures={
+                    name: (cache.picture_path(name), number) for name, number in self.judged(there).items()
+                },
+                key=key,
+            )
+
+    def kept(self, there: There) -> set[str]:
+        """Keys of all its jobs, done or due."""
+        return {*self.effect_keys.values(), self.recognition_key(there)} - {""}
