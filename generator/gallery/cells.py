@@ -127,7 +127,7 @@ class Summary:
     `shown`, `failed` and `missing` count pictures, `dead` channels by the first recipe they have. `best` are
     the places of its most active channels by its main recipe, and `size` is the width and height of that
     recipe's pictures; `without` names the channels without a picture, by recipe's slug; `wholes` the slugs of
-    recipes that show the layer as a whole and have done so.
+    recipes that show the layer as a whole and have done so. `mapped` says whether there is a map of it.
     """
 
     shown: int = 0
@@ -138,6 +138,7 @@ class Summary:
     size: tuple[int, int] = (0, 0)
     without: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     wholes: tuple[str, ...] = ()
+    mapped: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` reads them back."""

@@ -64,10 +64,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Diagram:
-    """A drawing: its size, its boxes and the paths (SVG's `d`) of its connections."""
+    """A drawing: its size, its boxes and the paths (SVG's `d`) of its connections.
+
+    `start` is where, from the left, the network begins.
+    """
 
     width: int
     height: int
+    start: float
     boxes: tuple[Box, ...]
     paths: tuple[str, ...]
 
@@ -245,6 +249,7 @@ def _finish(graph: _Graph, rows: Sequence[Sequence[int]], centres: Mapping[int, 
     return Diagram(
         width=round(right + _MARGIN),
         height=round(top - _ROW_GAP + _MARGIN),
+        start=sum(centres[number] for number in rows[0]) / len(rows[0]) + shift,
         boxes=tuple(boxes),
         paths=tuple(_paths(graph, places)),
     )

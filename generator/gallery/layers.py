@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,10 @@ from generator.evidence.facts import FactsRef, LayerFacts
 from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.elsewhere import Elsewhere, Known, LayerCard
+from generator.gallery.export import layer_export
 from generator.gallery.findings import Findings, Surroundings
 from generator.gallery.likeness import likeness_order
+from generator.gallery.map_places import Lattice, lattice
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
 from generator.gallery.pictures import TINY, Encoding, Tiles
@@ -24,6 +26,7 @@ from generator.gallery.script_data import layer_data
 from generator.gallery.sections import Build
 from generator.gallery.sheets import Drawn, Entry, Sheet, sheets_of, write_sheets
 from generator.gallery.snapshot import CacheSnapshot
+from generator.gallery.trusting import trust_plots
 from generator.targets import WHOLE
 
 
@@ -58,8 +61,11 @@ class LayerSection:
         return sheets_of(self.layer, self.entries)
 
     def addresses(self) -> Iterable[str]:
-        """Its pages, its pictures, and the sheet of its best channels."""
+        """Its pages, its data, its pictures, and the sheet of its best channels."""
         yield from self.layer.pages()
+        yield self.layer.data
+        if self.evidence:
+            yield self.layer.map
         yield from (path for sheet in self.sheets for path, _ in sheet.files())
         if self.sheets:
             yield self.layer.best
@@ -83,12 +89,16 @@ class LayerSection:
             best = [(self.layer.best, self._best_source(summary))] if summary.best else []
         except (KeyError, IndexError, TypeError, AttributeError):
             return None
-        pages = ((path, self.source) for path in self.layer.pages())
-        current = all(output.is_current(*file) for file in (*pages, *best))
+        own = ((path, self.source) for path in self._written(summary))
+        current = all(output.is_current(*file) for file in (*own, *best))
         return summary if current and all(sheet.is_current(output) for sheet in self.sheets) else None
 
+    def _written(self, summary: Summary) -> list[str]:
+        """Its pages and data."""
+        return [*self.layer.pages(), self.layer.data, *([self.layer.map] if summary.mapped else [])]
+
     def _keep(self, summary: Summary, output: Output) -> Summary:
-        for path in self.layer.pages():
+        for path in self._written(summary):
             output.keep(path)
         for sheet in self.sheets:
             for path, _ in sheet.files():
@@ -110,14 +120,18 @@ class LayerSection:
             for index, channel in enumerate(self.layer.channels)
         )
         whole = self._cell(WHOLE, 0, self.layer.wholes, drawn, build)
-        summary = summarize(self.layer, cells, whole)
         facts = build.snapshot.facts(self.evidence.key) if self.evidence else None
+        places = lattice(facts.places if facts else {}, self.layer.channels)
+        summary = replace(summarize(self.layer, cells, whole), mapped=bool(places.squares))
         complete = self._write_best(summary, build) and drawn.complete
         if self.evidence:
             complete &= facts is not None and build.photos.issuperset(self.evidence.photos)
         complete &= build.snapshot.changed.isdisjoint(entry.key for entry in self.entries)
         order = self._likeness(cells, drawn, build) if cells else []
-        self._write_pages(cells, whole, facts, summary, order, build, self.source if complete else "")
+        source = self.source if complete else ""
+        self._write_pages(cells, whole, facts, places, summary, order, build, source)
+        data = layer_export(self.model, self.layer, cells, whole, facts)
+        build.output.write(self.layer.data, data, source)
         build.output.remember(self.layer.folder, self.source, summary.to_json())
         return summary
 
@@ -150,6 +164,7 @@ class LayerSection:
         cells: Sequence[Cell],
         whole: Cell,
         facts: LayerFacts | None,
+        places: Lattice,
         summary: Summary,
         order: Sequence[int],
         build: Build,
@@ -159,9 +174,13 @@ class LayerSection:
         data: dict[str, Any] = {"site": self.site, "model": self.model, "layer": layer, "cells": cells}
         data["facts"] = facts
         around = {"before": self.before, "after": self.after, "summary": summary, "whole": whole}
-        script = layer_data(layer, cells, {"similarity": order} if cells else {})
+        around |= {"plots": trust_plots(layer, facts), "places": places}
+        script = layer_data(layer, cells, {"similarity": order} if cells else {}, facts)
         page = build.templates.page("layer.html", layer.path, **data, **around, script=script)
         build.output.write(layer.path, page, source)
+        if summary.mapped:
+            page = build.templates.page("map.html", layer.map, **data, places=places)
+            build.output.write(layer.map, page, source)
         data["film"] = [build.templates.part("partials/film.html", cell.path, cell=cell) for cell in cells]
         for cell, found in zip(cells, self._findings(cells, facts, build), strict=True):
             page = build.templates.page("channel.html", cell.path, **data, cell=cell, found=found)

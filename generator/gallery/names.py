@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-_RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css)|.*\.")
+_RESERVED = re.compile(r"(?i)index|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.(html|webp|js|css|csv|json)|.*\.")
 
 
 def safe_names(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:

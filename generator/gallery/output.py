@@ -133,6 +133,11 @@ class Output:
         self._tally.written += changed
         self._tally.unchanged += not changed
 
+    def source(self, path: str) -> str:
+        """What a file was made from that this build wrote or kept; nothing where it is never current."""
+        known = self._now.get(path)
+        return known.source if known else ""
+
     def remember(self, name: str, source: str, value: Any) -> None:
         """Keep a value (plain JSON) of that name for the next build, and what it was made from."""
         self._values[name] = [source, value]

@@ -3,6 +3,7 @@
     index.html                                    models
     models/<model>/index.html                     the network's graph, its layers
     models/<model>/<layer>/index.html             all channels of a layer
+    models/<model>/<layer>/map.html               its channels placed by likeness, where that is known
     models/<model>/<layer>/best.webp              thumbnails of its most active channels
     models/<model>/<layer>/<channel>.html         one channel
     models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
@@ -10,19 +11,21 @@
     models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
     families/<tag>.html                           channels with the same tag in notes.yaml
     photos/<key>.webp                             a photo of a data set, as a network sees it
+    data/<model>/<layer>.json                     all that is known of a layer, for others to build on
+    data/<model>.csv                              a model's channels as a table
 
 Paths are relative to the site's root and need no escaping, in URLs as in file names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from generator.config.recipes import Recipe
 from generator.gallery.provenance import Digested
 from generator.gallery.settings import Settings
+from generator.gallery.shapes import shape_text
 from generator.models.anatomy import Anatomy, Layer
 from generator.targets import WHOLE
 
@@ -128,6 +131,16 @@ class LayerView:
         """The recipe whose pictures stand for the layer on other pages."""
         return (*self.recipes, *self.wholes)[0]
 
+    @property
+    def map(self) -> str:
+        """Its channels placed by likeness."""
+        return f"{self.folder}/map.html"
+
+    @property
+    def data(self) -> str:
+        """All that is known of it, for others to build on."""
+        return f"data/{self.folder.removeprefix('models/')}.json"
+
     def channels_of(self, recipe: RecipeView) -> tuple[int, ...]:
         """The channels that a recipe may have pictures of; WHOLE stands for all together."""
         return (WHOLE,) if recipe.whole else self.channels
@@ -207,6 +220,11 @@ class ModelView(ModelHead):
         return ModelHead(self.name, self.folder, self.anatomy)
 
     @property
+    def table(self) -> str:
+        """Its channels as a table, for others to build on."""
+        return f"data/{self.folder.removeprefix('models/')}.csv"
+
+    @property
     def collage(self) -> str:
         """A picture of its best channels."""
         return f"{self.folder}/collage.webp"
@@ -281,8 +299,3 @@ class SiteView(SiteHead):
             for layer in model.layers:
                 own += layer.pages()
         return own
-
-
-def shape_text(shape: Iterable[int | None]) -> str:
-    """`14 × 14 × 112`; what the network leaves open is `?`."""
-    return " × ".join("?" if size is None else str(size) for size in shape)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from generator.evidence.facts import LayerFacts
 from generator.gallery.cells import Cell, Summary
 from generator.gallery.pages import LayerView, ModelView, Note, RecipeView, SiteView
+from generator.gallery.trusting import script_facts
 
 
 def search_data(site: SiteView, summaries: Mapping[str, Summary]) -> dict[str, Any]:
@@ -66,13 +68,19 @@ LETTERS = {"shown": "s", "dead": "d", "failed": "f", "missing": "m"}
 
 
 def layer_data(
-    layer: LayerView, cells: Sequence[Cell], orders: Mapping[str, Sequence[int]]
+    layer: LayerView,
+    cells: Sequence[Cell],
+    orders: Mapping[str, Sequence[int]],
+    facts: LayerFacts | None,
 ) -> dict[str, Any]:
-    """What the script needs to sort a layer's grid and to show it by another recipe."""
-    return {"recipes": [_recipe(layer, recipe, cells) for recipe in layer.recipes], "orders": dict(orders)}
+    """What the script needs to show a layer's grid by another recipe, and to sort, colour and filter it."""
+    known = script_facts(layer, facts)
+    of_recipe = known.pop("recipes")
+    recipes = [{**_recipe(recipe, cells), **of_recipe.get(recipe.slug, {})} for recipe in layer.recipes]
+    return {"recipes": recipes, "orders": dict(orders), **known}
 
 
-def _recipe(layer: LayerView, recipe: RecipeView, cells: Sequence[Cell]) -> dict[str, Any]:
+def _recipe(recipe: RecipeView, cells: Sequence[Cell]) -> dict[str, Any]:
     shots = [cell.shot(recipe) for cell in cells]
     records = [shot.record if shot else None for shot in shots]
     data: dict[str, Any] = {

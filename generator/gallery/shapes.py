@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 SMALL = 96
 """Pictures with a side below this many pixels are shown pixel by pixel; smoothing would blur all of them."""
@@ -20,6 +21,11 @@ def grid(count: int) -> tuple[int, int]:
     """Columns and rows in which the renderer puts pictures that belong together, row after row."""
     columns = math.ceil(math.sqrt(count))
     return columns, math.ceil(count / columns)
+
+
+def shape_text(shape: Iterable[int | None]) -> str:
+    """`14 × 14 × 112`; what a network leaves open is `?`."""
+    return " × ".join("?" if size is None else str(size) for size in shape)
 
 
 def is_small(width: int, height: int, count: int = 1) -> bool:

@@ -27,6 +27,7 @@ from generator.gallery.pictures import encode_all
 from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
+from generator.gallery.table import Tables
 from generator.gallery.templating import Templates
 from generator.plan import Plan
 
@@ -173,7 +174,8 @@ def _sections(
     overview = Overview(gathered.site, {section.layer.folder: section for section in layers})
     # What the user has put there for the host already is left alone.
     needed = {path: data for path, data in pages_host.needed_files().items() if not output.is_foreign(path)}
-    return [photos, *layers, overview, Files(dict(templates.static()) | needed)]
+    tables = Tables(gathered.site.models)
+    return [photos, *layers, tables, overview, Files(dict(templates.static()) | needed)]
 
 
 def _there(ref: FactsRef, snapshot: CacheSnapshot) -> FactsRef:

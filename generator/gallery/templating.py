@@ -27,10 +27,12 @@ from generator import __version__
 from generator.errors import UserError
 from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
+from generator.gallery.map_places import dots
 from generator.gallery.names import relative
-from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC, shape_text
+from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC
 from generator.gallery.sentences import trusting
-from generator.gallery.shapes import grid, is_small
+from generator.gallery.shapes import grid, is_small, shape_text
+from generator.gallery.trusting import flag_texts
 from generator.gallery.wording import count, day, number, percent
 from generator.resources import templates_folder
 
@@ -136,7 +138,8 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
         # They are the ones of that digest.
         auto_reload=False,
     )
-    environment.globals.update(_GLOBALS, curve=curve, grid=grid, is_small=is_small, trusting=trusting)
+    environment.globals.update(_GLOBALS, curve=curve, dots=dots, flag_texts=flag_texts)
+    environment.globals.update(grid=grid, is_small=is_small, trusting=trusting)
     environment.filters.update(
         rel=relative,
         shape=shape_text,

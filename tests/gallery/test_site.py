@@ -91,6 +91,8 @@ def test_one_new_picture_touches_only_what_shows_it(tmp_path: Path) -> None:
         f"{CHAIN}/index.html",
         f"{CHAIN}/collage.webp",
         "social.jpg",
+        "data/chain/deep.json",
+        "data/chain.csv",
     }
     assert {f"{deep}/70.html", f"{deep}/channel/70.webp", f"{deep}/channel/sheet-1.webp"} <= changed(
         before, report.output
@@ -106,6 +108,8 @@ def test_a_note_touches_only_what_shows_it(tmp_path: Path) -> None:
         f"{CHAIN}/deep/7.html",
         f"{CHAIN}/deep/index.html",
         "data/search.js",
+        "data/chain/deep.json",
+        "data/chain.csv",
     }
 
 
