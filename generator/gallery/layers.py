@@ -174,9 +174,9 @@ class LayerSection:
         data: dict[str, Any] = {"site": self.site, "model": self.model, "layer": layer, "cells": cells}
         data["facts"] = facts
         around = {"before": self.before, "after": self.after, "summary": summary, "whole": whole}
-        around |= {"plots": trust_plots(layer, facts), "places": places}
         script = layer_data(layer, cells, {"similarity": order} if cells else {}, facts)
-        page = build.templates.page("layer.html", layer.path, **data, **around, script=script)
+        known = {"plots": trust_plots(layer, facts), "places": places, "script": script}
+        page = build.templates.page("layer.html", layer.path, **data, **around, **known)
         build.output.write(layer.path, page, source)
         if summary.mapped:
             page = build.templates.page("map.html", layer.map, **data, places=places)

@@ -20,7 +20,7 @@ DOTS = 400
 class Square(NamedTuple):
     """A square of the lattice, with its channel and the channel's place in the layer."""
 
-    index: int
+    place: int
     channel: int
     column: int
     row: int
@@ -40,8 +40,8 @@ def lattice(places: Mapping[int, tuple[float, float]], channels: Sequence[int]) 
     Those that stand in the middle of a square choose first.
     """
     placed = [
-        (index, channel)
-        for index, channel in enumerate(channels)
+        (place, channel)
+        for place, channel in enumerate(channels)
         if channel in places and all(map(math.isfinite, places[channel]))
     ]
     side = max(FEWEST, math.ceil(SPACE * math.sqrt(len(placed))))
@@ -49,12 +49,12 @@ def lattice(places: Mapping[int, tuple[float, float]], channels: Sequence[int]) 
     rows, columns = np.divmod(np.arange(side * side), side)
     free = np.ones(side * side, bool)
     squares = []
-    for place in np.argsort(np.abs(wanted - wanted.round()).max(axis=1, initial=0), kind="stable"):
-        x, y = wanted[place]
+    for one in np.argsort(np.abs(wanted - wanted.round()).max(axis=1, initial=0), kind="stable"):
+        (x, y), (place, channel) = wanted[one], placed[one]
         distance = np.where(free, (columns - x) ** 2 + (rows - y) ** 2, np.inf)
         nearest = int(distance.argmin())
         free[nearest] = False
-        squares.append(Square(*placed[place], int(columns[nearest]), int(rows[nearest])))
+        squares.append(Square(place, channel, int(columns[nearest]), int(rows[nearest])))
     return _closely(sorted(squares))
 
 

@@ -1,4 +1,4 @@
-"""A model's channels as a table (CSV), a row each, made from its layers' JSON; docs/export.md names the columns.
+"""A model's channels as a table (CSV), a row each, from its layers' JSON; docs/export.md names the columns.
 
 One layer is read at a time, so that a large gallery's evidence is never held as a whole.
 """
@@ -114,7 +114,7 @@ def _first(found: Sequence[Mapping[str, Any]] | None, *names: str) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a cell: several in one with semicolons between, nothing that a spreadsheet would work out."""
+    """A value as a cell: several with semicolons between, and nothing that a spreadsheet would work out."""
     if isinstance(value, list):
         value = "; ".join(map(str, value))
     if isinstance(value, str) and value.startswith(_FORMULA):

@@ -65,7 +65,7 @@ def script_facts(layer: LayerView, facts: LayerFacts | None) -> dict[str, Any]:
         "recipes": {recipe.slug: _figures(layer, recipe, facts) for recipe in layer.recipes},
         "flags": flags(layer, facts),
     }
-    density = [_finite(one and one.density) for one in known]
+    density = [_finite(one.density if one else None) for one in known]
     return data if not any(known) else {**data, "density": density}
 
 
@@ -79,8 +79,8 @@ def _trust(layer: LayerView, recipe: RecipeView, facts: LayerFacts) -> Sequence[
     """Strength and kinship of each channel's picture by a recipe."""
     known = [facts.channels.get(channel, _NOTHING).trust.get(recipe.name) for channel in layer.channels]
     return (
-        [_finite(one and one.strength) for one in known],
-        [_finite(one and one.kinship) for one in known],
+        [_finite(one.strength if one else None) for one in known],
+        [_finite(one.kinship if one else None) for one in known],
     )
 
 

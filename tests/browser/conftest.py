@@ -19,6 +19,7 @@ from benchmarks.synthetic import rich_plan, varied_plan
 from generator.cache.entries import Cache
 from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
+from tests.evident import evidence_of
 from tests.unruly import unruly_plan
 
 ARGUMENTS = [
@@ -44,6 +45,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
     plan = rich_plan(folder, size=64)
     return build_site(plan, Cache(plan.config.cache)).output
+
+
+@pytest.fixture(scope="session")
+def evident(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address on the disk of a gallery with evidence of all kinds; tests only look at it."""
+    plan = rich_plan(tmp_path_factory.mktemp("evident"), size=64)
+    return build_site(plan, Cache(plan.config.cache), evidence_of(plan)).output.as_uri()
 
 
 @pytest.fixture(scope="session")

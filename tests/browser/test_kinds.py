@@ -25,7 +25,7 @@ def picture(page: Page) -> Locator:
 
 @pytest.mark.parametrize("path", ["3.html", "index.html"])
 def test_an_animation_is_played_on_demand_and_stopped(opened: Open, kinds: str, path: str) -> None:
-    page = opened(f"{kinds}/{STEM}/{path}")
+    page = opened(f"{kinds}/{STEM}/{path}" + ("#dream" if path == "index.html" else ""))
     page.wait_for_load_state("load")
     still = picture(page).get_attribute("src")
     assert still and "animation" not in still
@@ -71,7 +71,7 @@ def test_without_a_script_an_animation_is_a_link(opened: Open, kinds: str) -> No
 
 
 def test_a_whole_layer_has_recipes_of_its_own_beside_the_grids(opened: Open, kinds: str) -> None:
-    page = opened(f"{kinds}/models/net/index.html")
+    page = opened(f"{kinds}/models/net/index.html#layers")
     page.locator(".wholes a").nth(1).click()
     expect(page).to_have_url(f"{kinds}/{STEM}/index.html#photo")
     expect(page.locator(".shot.current h3")).to_have_text("photo")
@@ -101,6 +101,7 @@ def test_a_whole_layer_has_recipes_of_its_own_beside_the_grids(opened: Open, kin
 
 def test_whole_layers_are_pinned_and_compared(opened: Open, kinds: str) -> None:
     page = opened(f"{kinds}/{STEM}/index.html")
+    page.locator(".band .recipes a").first.click()
     page.keyboard.press("p")
     expect(page.get_by_role("button", name="Pin to compare").first).to_have_attribute("aria-pressed", "true")
     page.locator("[data-grid] a").nth(2).focus()

@@ -36,6 +36,14 @@ KINDS = {
     "transparent": "models/net/stem/3.html#phases",
     "method": "about.html",
 }
+EVIDENT = {
+    "graph": f"{NET}/index.html",
+    "layers": f"{NET}/index.html#layers",
+    "grid": f"{STEM}/index.html",
+    "coloured": f"{NET}/mixed/index.html#sort=kinship&colour=kinship&show=has-a-twin",
+    "map": f"{STEM}/map.html",
+    "map-of-few": f"{NET}/predictions/map.html#2",
+}
 UNRULY = {
     "long-index": "index.html",
     "long-model": f"{FOLDER}/index.html",
@@ -81,6 +89,17 @@ def test_page_of_every_kind_of_picture(opened: Open, kinds: str, name: str) -> N
     page = opened(f"{kinds}/{KINDS[name]}")
     record(page, name)
     stays_in_the_window(page)
+
+
+@pytest.mark.parametrize("name", EVIDENT)
+def test_page_with_evidence(opened: Open, evident: str, name: str) -> None:
+    page = opened(f"{evident}/{EVIDENT[name]}")
+    record(page, name)
+    stays_in_the_window(page)
+    page.add_style_tag(content=SPACED)
+    stays_in_the_window(page, 320)
+    page.emulate_media(forced_colors="active")
+    is_accessible(page)
 
 
 @pytest.mark.parametrize("name", UNRULY)

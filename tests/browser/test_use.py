@@ -145,7 +145,8 @@ def test_a_picture_zooms(opened: Open, address: str) -> None:
 def test_everything_can_be_read_without_javascript(opened: Open, address: str) -> None:
     page = opened(f"{address}/index.html", java_script_enabled=False)
     page.get_by_role("link", name="Branch Net").click()
-    page.locator(".list").get_by_role("link", name="stem", exact=True).click()
+    page.get_by_role("link", name="Layers").click()
+    page.get_by_role("link", name="stem", exact=True).click()
     expect(page.locator("[data-grid] li")).to_have_count(24)
     expect(page.locator("form")).to_be_hidden()
     page.locator("[data-grid] a").nth(3).click()

@@ -8,14 +8,15 @@ import pytest
 
 from benchmarks.synthetic import rich_plan, varied_plan
 from generator.cache.entries import Cache
-from generator.gallery.site import SiteReport, build_site
+from generator.gallery.site import Evidence, SiteReport, build_site
 from generator.plan import Plan
+from tests.evident import evidence_of
 from tests.unruly import unruly_plan
 
 
-def build(plan: Plan) -> SiteReport:
+def build(plan: Plan, evidence: Evidence | None = None) -> SiteReport:
     """The gallery of a plan, from the plan's own cache."""
-    return build_site(plan, Cache(plan.config.cache))
+    return build_site(plan, Cache(plan.config.cache), evidence)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -39,6 +40,13 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
     """A gallery with everything in it, with an address of its own. Tests only look at it."""
     folder = tmp_path_factory.mktemp("rich")
     return build(rich_plan(folder, url="https://example.org/microscope/"))
+
+
+@pytest.fixture(scope="session")
+def evident(tmp_path_factory: pytest.TempPathFactory) -> SiteReport:
+    """The same with evidence of all kinds. Tests only look at it."""
+    plan = rich_plan(tmp_path_factory.mktemp("evident"), url="https://example.org/microscope/")
+    return build(plan, evidence_of(plan))
 
 
 @pytest.fixture(scope="session")

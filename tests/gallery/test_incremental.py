@@ -16,11 +16,12 @@ import pytest
 
 from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
-from generator.gallery.site import build_site
+from generator.gallery.site import Evidence, build_site
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan
 from generator.targets import WHOLE
 from tests.conftest import ROOT
+from tests.evident import evidence_of
 from tests.gallery.conftest import files_of
 
 STEPS = 25
@@ -56,6 +57,7 @@ class World:
     recipes: dict[str, list[str]] = field(default_factory=lambda: {"net": ["channel", "soft"]})
     channels: str = "all"
     description: str = "Soft ones."
+    evidence: Evidence = field(default_factory=dict)
 
     def plan(self) -> Plan:
         soft = {"base": "channel", "steps": 20, "frames": 2, "description": self.description}
@@ -189,6 +191,19 @@ def all_is_rendered(world: World) -> None:
     fill(plan, plan.due(world.cache))
 
 
+def a_data_set_is_surveyed(world: World) -> None:
+    """All layers, or one, of those that there are now."""
+    found = evidence_of(world.plan())
+    if world.random.random() < 0.5:
+        found = dict(world.random.sample(sorted(found.items()), 1))
+    world.evidence = found
+
+
+def evidence_is_lost(world: World) -> None:
+    for ref in world.evidence.values():
+        world.cache.remove(world.random.choice([ref.key, *ref.photos]))
+
+
 def a_theme_changes(world: World) -> None:
     theme = world.folder / "theme"
     name = world.random.choice(list(THEMES))
@@ -223,22 +238,24 @@ CHANGES: list[Callable[[World], None]] = [
     a_picture_is_damaged,
     an_animation_is_lost,
     all_is_rendered,
+    a_data_set_is_surveyed,
+    evidence_is_lost,
     a_theme_changes,
     a_file_of_the_gallery_is_touched,
 ]
 
 
-def built(plan: Plan) -> dict[str, bytes]:
-    build_site(plan, Cache(plan.config.cache))
+def built(plan: Plan, evidence: Evidence) -> dict[str, bytes]:
+    build_site(plan, Cache(plan.config.cache), evidence)
     return files_of(plan.config.output)
 
 
-def from_nothing(plan: Plan) -> dict[str, bytes]:
+def from_nothing(plan: Plan, evidence: Evidence) -> dict[str, bytes]:
     fresh = plan.config.output.with_name("fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     other = replace(plan, config=plan.config.model_copy(update={"output": fresh}))
     Cache(plan.config.cache).gallery_path(fresh).unlink(missing_ok=True)
-    return built(other)
+    return built(other, evidence)
 
 
 def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
@@ -249,14 +266,15 @@ def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 def test_a_build_after_any_change_equals_one_from_nothing(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, random.Random(seed))
     all_is_rendered(world)
-    built(world.plan())
+    built(world.plan(), world.evidence)
     ways = world.random.sample(CHANGES, len(CHANGES)) + world.random.choices(CHANGES, k=STEPS - len(CHANGES))
     for step, change in enumerate(ways):
         change(world)
         if world.random.random() < 0.3:
             continue  # several changes between two builds
         plan = world.plan()
-        assert differences(built(plan), from_nothing(plan)) == [], f"step {step}: {change.__name__}"
+        both = built(plan, world.evidence), from_nothing(plan, world.evidence)
+        assert differences(*both) == [], f"step {step}: {change.__name__}"
 
 
 # -- our own code ----------------------------------------------------------------------------------
