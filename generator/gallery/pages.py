@@ -49,8 +49,6 @@ OWN_IDS = (
 )
 """Places in a page that are ours: a recipe's name becomes one too, and must be another."""
 
-# -- the site's parts ------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Link:
