@@ -55,14 +55,16 @@ def trusting(trust: Trust, sign: float = 1.0, mean: bool = True) -> str:
     with the photos' means, or one unit's, compared with all positions.
     """
     strength = trust.strength if sign > 0 else 1 - trust.strength
-    excites, excite = ("excites", "excite") if sign > 0 else ("drives down", "drive down")
+    excites, excite = "excites it more", "excite it more"
+    if sign < 0:
+        excites, excite = "drives it further down", "drive it further down"
     others = "photos" if mean else "positions in photos"
     if strength < WEAK:
         return (
-            f"More than half of the {others} {excite} it more than the picture does: "
+            f"More than half of the {others} {excite} than the picture does: "
             "trust the photos, not the picture."
         )
-    start = f"The picture {excites} it more than {_most(strength, others)}{_times(trust, sign)}"
+    start = f"The picture {excites} than {_most(strength, others)}{_times(trust, sign)}"
     if trust.kinship is None:
         return (
             f"{start}. Whether the network gets there as it does for photos can’t be told: "
