@@ -35,7 +35,7 @@ class ClassInquiry:
 
     @cached_property
     def effect_keys(self) -> Mapping[str, str]:
-        """By layer that leads to the classes the key of what its channels do to them."""
+        """By layer that leads to the classes, and is not of them, the key of what its channels do to them."""
         leading = ancestors(self.anatomy, self.scores) if self.scores else set[str]()
         sample = [item.digest for item in effects.sample(self.survey.dataset.items)]
         return {
@@ -49,7 +49,7 @@ class ClassInquiry:
                 sample=sample,
             )
             for layer in self.survey.layers
-            if layer in leading
+            if layer in leading and layer not in self.anatomy.scores
         }
 
     def effects(self, there: There) -> Iterator[ClassTask]:
@@ -77,6 +77,8 @@ class ClassInquiry:
             job.key: job.channel
             for job in self.plan.jobs
             if job.model in authors
+            # Channels of other layers, which may be asked for a score too, are no classes.
+            and job.layer in self.plan.models[job.model].scores
             and self.plan.recipes[job.recipe_name].objective == "logit"
             and job.key in there
         }

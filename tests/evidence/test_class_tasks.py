@@ -20,8 +20,10 @@ from generator.engines.tasks import Bench
 from generator.engines.worker import work
 from generator.evidence.effects import SAMPLE, Effects, classes_of, sample
 from generator.evidence.recognition import judges, same_classes
+from generator.inquiries.inquiry import inquiries_of
 from generator.models.anatomy import Anatomy
 from generator.models.zoo import open_model
+from generator.pipeline import load_plan
 from tests import rendering
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
@@ -46,15 +48,18 @@ def colour_network(
 ) -> Path:
     """A network of three classes, red, green and blue, or in another order.
 
-    `seen` has a channel a colour, and one for what is not blue; `mixed` is behind a product of itself.
+    `seen` has a channel a colour, and one for what is not blue; behind it is a product with itself. `end` may
+    be the last layer's activation, or `apart`: a softmax of its own behind layer `scores`.
     """
     pixels = keras.Input((side, side, 3))
     seen = layers.Conv2D(4, 1, activation="relu", name="seen")
     x = seen(pixels)
     x = layers.Multiply(name="product")([x, x])
     pooled = layers.GlobalAveragePooling2D(name="pool")(x)
-    last = layers.Dense(3, activation=end, name="end")
-    network = keras.Model(pixels, last(pooled))
+    apart = end == "apart"
+    last = layers.Dense(3, activation="linear" if apart else end, name="scores" if apart else "end")
+    ended = layers.Softmax(name="end")(last(pooled)) if apart else last(pooled)
+    network = keras.Model(pixels, ended)
     seen.set_weights([np.array([[[[1, 0, 0, 0.5], [0, 1, 0, 0.5], [0, 0, 1, 0]]]], "float32"), np.zeros(4)])
     weights = np.zeros((4, 3), "float32")
     weights[[0, 1, 2], order] = 4
@@ -203,6 +208,37 @@ def test_only_networks_of_the_same_classes_are_judges() -> None:
     assert judges("nameless", anatomies) == () and judges("headless", anatomies) == ()
     assert judges("imagenet", anatomies) == ("in german",)
     assert same_classes(anatomies["same"], anatomies["one"])
+
+
+CONFIG = """
+size: 24
+steps: 1
+datasets: {{colours: {{path: {photos}}}}}
+models:
+  one: {{source: one.keras, preprocessing: unit, classes: names.txt, layers: [pool, end], recipes: [logit]}}
+  other:
+    source: other.keras
+    preprocessing: unit
+    classes: names.txt
+    layers: [seen, pool, scores, end]
+"""
+
+
+def test_classes_themselves_have_no_effects_and_only_their_pictures_are_judged(
+    photos: DataSet, tmp_path: Path
+) -> None:
+    colour_network(tmp_path / "one.keras")
+    colour_network(tmp_path / "other.keras", end="apart")
+    (tmp_path / "names.txt").write_text("red\ngreen\nblue\n")
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.format(photos=photos.path))
+    plan = load_plan(path)
+    one, other = (inquiry.classes for inquiry in inquiries_of(plan))
+    assert set(one.effect_keys) == {"pool"} and set(other.effect_keys) == {"seen", "pool"}
+    made = {job.key for job in plan.jobs}
+    ends = {job.key: job.channel for job in plan.jobs if (job.model, job.layer) == ("one", "end")}
+    assert other.judged(made) == ends and sorted(ends.values()) == [0, 1, 2]
+    assert one.judged(made) == {} and one.recognition_key(made) == ""
 
 
 def test_a_trained_network_s_picture_of_a_class_is_recognised_by_another(tmp_path: Path) -> None:
