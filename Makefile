@@ -16,11 +16,11 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-# The tests with the oldest releases that our bounds allow, so that the bounds are true. Left out are those that
-# look at pages and plugs pulled, which depend on no bound, and those of whole known networks, which take long.
+# The tests with the oldest releases that our bounds allow, so that the bounds are true. Left out are those of
+# plugs pulled, which depend on no bound, and those of whole known networks, which take long.
 LOWEST := .venv-lowest
-test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/pytest -n auto --maxprocesses 4 --dist loadfile tests --ignore tests/browser --ignore tests/crash \
+test-lowest: $(LOWEST)/.installed browser
+	$(LOWEST)/bin/pytest -n auto --maxprocesses 4 --dist loadfile tests --ignore tests/crash \
 	--ignore tests/networks/test_applications.py --ignore tests/test_presets.py
 
 # Every network of keras.applications, one after the other: 6 to 10 minutes. Writes docs/networks.md.
