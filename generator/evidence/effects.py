@@ -74,10 +74,10 @@ class Effects:
 
 
 def classes_of(effects: Effects, channel: int, names: Sequence[str]) -> Classes | None:
-    """What is known of a channel as pages take it, with the classes' names; None if it has no effect."""
+    """A channel's effects as pages take them, with the classes' names or else numbers; None if there are none."""
     raised, lowered = (
         tuple(
-            ClassEffect(int(k), names[k] if k < len(names) else "", float(effect), int(photos))
+            ClassEffect(int(k), names[k] if k < len(names) else f"class {k}", float(effect), int(photos))
             for k, effect, photos in zip(
                 effects.numbers[channel, side],
                 effects.effects[channel, side],

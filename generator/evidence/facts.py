@@ -87,7 +87,7 @@ class Circuit:
 
 @dataclass(frozen=True)
 class ClassEffect:
-    """An output that a channel raises (above 0) or lowers.
+    """A class that a channel raises (above 0) or lowers, by its name, or `class 7` where it has none.
 
     `effect` is in units of the score before a softmax or sigmoid; of one unit of the channel at all positions
     where it is exact, else what the channel adds on the `photos` that the network might take for this class.

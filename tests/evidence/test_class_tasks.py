@@ -103,7 +103,7 @@ def test_planted_classes_are_found_exactly_and_on_photos(photos: DataSet, tmp_pa
         assert [one.raised[0].name for one in told[:3] if one] == ["red", "green", "blue"]
         assert told[3] and told[3].lowered[0].name == "blue" and not told[3].raised
     red = classes_of(exact, 0, ())
-    assert red and red.raised[0].effect == pytest.approx(4) and red.raised[0].name == ""
+    assert red and red.raised[0].effect == pytest.approx(4) and red.raised[0].name == "class 0"
     lowered = classes_of(on_photos, 3, ())
     assert lowered and lowered.lowered[0].photos == 24
 
