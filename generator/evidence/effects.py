@@ -74,7 +74,7 @@ class Effects:
 
 
 def classes_of(effects: Effects, channel: int, names: Sequence[str]) -> Classes | None:
-    """A channel's effects as pages take them, with the classes' names or else numbers; None if there are none."""
+    """A channel's effects as pages take them, with the classes' names or else numbers; None without any."""
     raised, lowered = (
         tuple(
             ClassEffect(int(k), names[k] if k < len(names) else f"class {k}", float(effect), int(photos))
