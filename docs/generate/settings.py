@@ -15,10 +15,28 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from generator.config.recipes import Recipe
-from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.config.schema import (
+    Channels,
+    Config,
+    DatasetConfig,
+    EvidenceConfig,
+    LayerConfig,
+    ModelConfig,
+    Preprocessing,
+    RecipeConfig,
+)
 from generator.console.wording import words
 
-PARTS = (Config, ModelConfig, LayerConfig, Preprocessing, RecipeConfig, Recipe)
+PARTS = (
+    Config,
+    ModelConfig,
+    LayerConfig,
+    Preprocessing,
+    DatasetConfig,
+    EvidenceConfig,
+    RecipeConfig,
+    Recipe,
+)
 DOCS = Path(__file__).resolve().parent.parent / "config.md"
 
 
@@ -35,7 +53,7 @@ def default(field: FieldInfo) -> str:
     value: Any = field.default
     if value is PydanticUndefined:
         return "must be given"
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}) or isinstance(value, BaseModel):
         return "–"
     if isinstance(value, Channels):
         return "`all`"
