@@ -88,11 +88,14 @@ def look(
     pictured = {}
     for key, channel in optimised.items():
         mean, unit, own = seen[key]
+        # The channel itself is on in all of them, by choice or by design.
+        last = np.delete(ways[-1], channel, axis=1) if ways else np.zeros((0, 0))
+        compared = [*ways[:-1], last]
         kindred, strangers = by_channel.get(channel, []), _strangers(channel, by_channel)
         alike = kinship(
-            own,
-            [way[kindred] for way in ways],
-            [way[strangers] for way in ways],
+            [*own[:-1], np.delete(own[-1], channel)],
+            [way[kindred] for way in compared],
+            [way[strangers] for way in compared],
             ([examples[row].digest for row in kindred], [examples[row].digest for row in strangers]),
         )
         pictured[key] = Pictured(float(mean[channel]), float(unit[channel]), alike)

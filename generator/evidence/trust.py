@@ -20,6 +20,10 @@ CLOSEST_SCALE = 0.03
 nothing apart."""
 
 
+_NO_SPREAD = 1e-6
+"""Added to standard deviations, in shares of the layer's largest activation: what never changes says nothing."""
+
+
 def strength(reached: float, found: Array) -> float:
     """The share of `found` (n,), the data set's activations, that a picture's `reached` exceeds, 0 to 1."""
     below, same = (found < reached).sum(), (found == reached).sum()
@@ -36,9 +40,11 @@ def kinship(
 
     The first three have one array per layer, from the input up to the channel's own: `picture` (C,), what the
     layer's channels do on the picture; `examples` (n, C), on the channel's own examples; `others` (m, C), on
-    examples of other channels. The picture's mean correlation with the examples is put on a scale on which 0
+    examples of other channels. How each channel differs from what it usually is on those others, in standard
+    deviations, is correlated: the picture's mean correlation with the examples is put on a scale on which 0
     is the examples' with those of other channels, and 1 their own among themselves; all layers together make
-    one scale. `photos` names the photos that examples and others are of: parts of one photo are alike anyway
+    one scale. (Of the activations themselves any two photos correlate by 0.9 in most layers: no scale.)
+    `photos` names the photos that examples and others are of: parts of one photo are alike anyway
     and not compared. None when the scale has no extent: examples no more alike than any others.
     """
     kin, strangers = photos or (
@@ -51,6 +57,9 @@ def kinship(
         return None
     reached = extent = 0.0
     for own, alike, strange in zip(picture, examples, others, strict=True):
+        usual, spread = strange.mean(axis=0), strange.std(axis=0)
+        spread = spread + _NO_SPREAD * max(1e-30, float(np.abs(strange).max()))
+        own, alike, strange = ((found - usual) / spread for found in (own, alike, strange))
         top = float(correlation(alike, alike)[among].mean())
         bottom = float(correlation(alike, strange)[across].mean())
         reached += float(correlation(own[None], alike).mean()) - bottom
