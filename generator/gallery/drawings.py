@@ -13,7 +13,7 @@ CELL = 10
 """Side of a kernel's cell; a weight is a square in it."""
 LARGEST = 7
 """Rows and columns of a kernel at most; larger ones are drawn by the largest weight of each part."""
-FAINT = 0.1
+FAINT = 0.2
 """Weights that are too small to be seen, of the largest in size."""
 
 Kernel = Sequence[Sequence[float]]

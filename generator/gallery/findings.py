@@ -122,6 +122,11 @@ class Surroundings:
         width, height = self.facts.photo_size
         return round(width / height, 4) if width and height else 1.0
 
+    def findings(self, channel: int) -> Findings | None:
+        """What the page of a channel shows, if anything is known of it."""
+        facts = self.facts.channels.get(channel)
+        return Findings(facts, self) if facts else None
+
     def linked(self, model: str, layer: str, channel: int, place: bool = False) -> Markup:
         """A channel anywhere in the gallery, as a link."""
         return self.link(self.elsewhere.find(model, layer, channel), place)
@@ -191,16 +196,14 @@ class Findings:
 
     @cached_property
     def script(self) -> dict[str, Any]:
-        """What the script shows on demand, as plain JSON values: heat maps by photo, the histogram's bars
-        with the examples of each interval, and the photos of those."""
+        """What the script shows on demand, as plain JSON values: heat maps by photo, and the histogram's
+        bars with the examples of each interval."""
         plot, photos = self.facts.histogram, self.around.photos
         intervals = {
             number: [example for example in found if photos[example.photo].picture]
             for number, found in self.facts.intervals.items()
         }
-        shown = {example.photo for found in intervals.values() for example in found}
         return {
-            "photos": {number: [photos[number].picture, photos[number].words] for number in sorted(shown)},
             "heats": self._heats(),
             "bars": [[_short(bar.low), _short(bar.high), bar.count] for bar in plot.bars] if plot else [],
             "intervals": {
@@ -270,9 +273,10 @@ class Findings:
     @cached_property
     def relatives(self) -> list[Relative]:
         """Channels that behave alike, the most alike first."""
+        nearest = sorted(self.facts.relatives, key=lambda one: -one.value)
         return [
             Relative(self.around.linked(one.model, one.layer, one.channel, place=True), one.value)
-            for one in self.facts.relatives
+            for one in nearest
         ]
 
 
@@ -284,7 +288,8 @@ def _place(example: Example) -> tuple[float, float, float, float]:
     """Left edge, top, width and height of what the unit sees, in shares of the photo's."""
     box = example.box
     shares = (box.left, box.top, box.right - box.left, box.bottom - box.top)
-    left, top, width, height = (round(share, 3) for share in shares)
+    # Whole ones as whole numbers: they are many, and shorter so.
+    left, top, width, height = (int(share) if share in (0, 1) else round(share, 3) for share in shares)
     return left, top, width, height
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from generator.gallery import pictures
 from generator.gallery.cells import Cell, Shot, State, Summary, summarize
 from generator.gallery.elsewhere import Elsewhere, Known, LayerCard
 from generator.gallery.export import layer_export
-from generator.gallery.findings import Findings, Surroundings
+from generator.gallery.findings import Surroundings
 from generator.gallery.likeness import likeness_order
 from generator.gallery.map_places import Lattice, lattice
 from generator.gallery.output import Output
@@ -65,7 +65,7 @@ class LayerSection:
         yield from self.layer.pages()
         yield self.layer.data
         if self.evidence:
-            yield self.layer.map
+            yield from (self.layer.map, self.layer.photos)
         yield from (path for sheet in self.sheets for path, _ in sheet.files())
         if self.sheets:
             yield self.layer.best
@@ -95,7 +95,9 @@ class LayerSection:
 
     def _written(self, summary: Summary) -> list[str]:
         """Its pages and data."""
-        return [*self.layer.pages(), self.layer.data, *([self.layer.map] if summary.mapped else [])]
+        maps = [self.layer.map] if summary.mapped else []
+        photos = [self.layer.photos] if self.evidence else []
+        return [*self.layer.pages(), self.layer.data, *maps, *photos]
 
     def _keep(self, summary: Summary, output: Output) -> Summary:
         for path in self._written(summary):
@@ -182,27 +184,24 @@ class LayerSection:
             page = build.templates.page("map.html", layer.map, **data, places=places)
             build.output.write(layer.map, page, source)
         data["film"] = [build.templates.part("partials/film.html", cell.path, cell=cell) for cell in cells]
-        for cell, found in zip(cells, self._findings(cells, facts, build), strict=True):
+        shared = self._surroundings(facts, build) if facts else None
+        if self.evidence:
+            photos = build.templates.page("photos.js", layer.photos, photos=shared.photos if shared else [])
+            build.output.write(layer.photos, photos, source)
+        for cell in cells:
+            found = shared.findings(cell.channel) if shared else None
             page = build.templates.page("channel.html", cell.path, **data, cell=cell, found=found)
             build.output.write(cell.path, page, source)
 
-    def _findings(
-        self, cells: Sequence[Cell], facts: LayerFacts | None, build: Build
-    ) -> Iterator[Findings | None]:
-        """What is known of each channel beside its pictures."""
+    def _surroundings(self, facts: LayerFacts, build: Build) -> Surroundings:
+        """What its channels' pages share beside their pictures."""
 
         def draw(channel: Known, place: bool) -> Markup:
             # Pages of one folder link to it alike.
-            return build.templates.part(
-                "partials/known.html", page, one=channel, place=place, own=self.model.name
-            )
+            path, own = self.layer.path, self.model.name
+            return build.templates.part("partials/known.html", path, one=channel, place=place, own=own)
 
-        page, around = self.layer.path, None
-        if facts:
-            around = Surroundings(facts, self.model.name, Elsewhere(self.cards), build.photos, draw)
-        for cell in cells:
-            known = facts.channels.get(cell.channel) if facts else None
-            yield Findings(known, around) if known and around else None
+        return Surroundings(facts, self.model.name, Elsewhere(self.cards), build.photos, draw)
 
     # -- the best of it, and which of it look alike ------------------------------------------------
 

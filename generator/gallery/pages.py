@@ -5,7 +5,7 @@
     models/<model>/<layer>/index.html             all channels of a layer
     models/<model>/<layer>/map.html               its channels placed by likeness, where that is known
     models/<model>/<layer>/best.webp              thumbnails of its most active channels
-    models/<model>/<layer>/<channel>.html         one channel
+    models/<model>/<layer>/<channel>.html         one channel; photos.js knows what examples are of
     models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
     models/<model>/<layer>/<recipe>/<channel>-animation.webp    how it came about, or .gif
     models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
@@ -43,10 +43,8 @@ COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
 PER_SHEET = COLUMNS * COLUMNS
 
-OWN_IDS = (
-    *("main", "film", "layer-data", "channel-data", "found"),
-    *("picture", "examples", "trust", "circuits", "classes", "relatives", "making"),
-)
+_PARTS = ("picture", "examples", "trust", "circuits", "classes", "relatives", "making")
+OWN_IDS = ("main", "film", "layer-data", "channel-data", "found", *_PARTS)
 """Places in a page that are ours: a recipe's name becomes one too, and must be another."""
 
 
@@ -147,6 +145,11 @@ class LayerView:
     def best(self) -> str:
         """The thumbnails that stand for it on its model's page."""
         return f"{self.folder}/best.webp"
+
+    @property
+    def photos(self) -> str:
+        """What the script knows of the photos that its channels' examples are of."""
+        return f"{self.folder}/photos.js"
 
     def sheet_count(self, recipe: RecipeView) -> int:
         """How many contact sheets a recipe has."""
@@ -293,7 +296,5 @@ class SiteView(SiteHead):
         """All pages a reader may want to find, without those that are only tools."""
         own = [INDEX, ABOUT, *([FAMILIES] if self.families else []), *(f.path for f in self.families)]
         for model in self.models:
-            own.append(model.path)
-            for layer in model.layers:
-                own += layer.pages()
+            own += [model.path, *(path for layer in model.layers for path in layer.pages())]
         return own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from generator.evidence.facts import ChannelFacts, Trust
 from generator.evidence.labels import Preference
@@ -12,6 +12,8 @@ FEW = 100
 """Photos below which a data set says little of what else a channel may answer to."""
 CLEAR, LEANING = 0.8, 0.65
 """AUC from which a channel answers to a label, and from which it leans towards it."""
+TELLING = 8
+"""Photos of a label below which it says little."""
 WEAK = 0.5
 """Strength below which a picture excites its channel less than photos do."""
 STRANGE, LIKE = 0.3, 0.7
@@ -24,7 +26,7 @@ def looks_for(facts: ChannelFacts, seen: int) -> Iterator[str]:
         yield f"Never on in any of {_photos(seen)}."
     else:
         if facts.labels:
-            yield _preference(facts.labels[0])
+            yield _preference(_surest(facts.labels))
         yield f"On at {percent(facts.density)} of positions, in {percent(facts.pictures_on)} of photos."
     if facts.classes and facts.classes.raised:
         yield f"Raises the output “{facts.classes.raised[0].name}” most."
@@ -39,8 +41,15 @@ def _photos(seen: int) -> str:
     return "one photo" if seen == 1 else f"{count(seen)} photos"
 
 
+def _surest(labels: Sequence[Preference]) -> Preference:
+    """The label that stands out most from chance: of two as clear, the one with more photos."""
+    return max(labels, key=lambda one: (one.auc - 0.5) * one.count**0.5)
+
+
 def _preference(best: Preference) -> str:
     figures = f"(AUC {best.auc:.2f} over its {_photos(best.count)})"
+    if best.auc >= CLEAR and best.count < TELLING:
+        return f"Answers most to “{best.label}”, as far as {_photos(best.count)} tell (AUC {best.auc:.2f})."
     if best.auc >= CLEAR:
         return f"Answers most to “{best.label}” {figures}."
     if best.auc >= LEANING:

@@ -5,7 +5,7 @@
 
   const source = document.getElementById("channel-data");
   if (!source) return;
-  const { photos, heats, bars, intervals } = JSON.parse(source.textContent);
+  const { heats, bars, intervals } = JSON.parse(source.textContent);
   const { root } = source.dataset;
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -84,12 +84,16 @@
       choice.append(make("label", {}, radio));
     });
     const total = bars.reduce((sum, [, , count]) => sum + count, 0);
+    let chosen;
     const show = (place) => {
+      chosen = place;
       const [low, high, count] = bars[place];
       const share = (100 * count) / total;
       const exact = share >= 10 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "under 0.1";
       title.textContent = `${words(low)} to ${words(high)}: ${count.toLocaleString("en")} positions, ${exact} %`;
-      list.replaceChildren(...intervals[place].map((one) => make("li", {}, figure(one))));
+      photos().then((all) => {
+        if (place === chosen) list.replaceChildren(...intervals[place].map((one) => make("li", {}, figure(one, all))));
+      }, () => { title.textContent = "This does not work here: the file photos.js of this layer is missing."; });
     };
     const step = (way) => {
       const place = radios.findIndex((one) => one.checked);
@@ -102,8 +106,17 @@
     axis.append(choice);
     box.append(make("div", {}, title, button("‹", "Interval below", -1), button("›", "Interval above", 1)), list);
   }
-  function figure([number, value, x, y, w, h]) {
-    const [picture, name] = photos[number];
+  /** The photos of the layer as [file, what it is]; asked for when first needed. */
+  let asked;
+  function photos() {
+    asked ??= new Promise((resolve, reject) => {
+      const script = make("script", { src: source.dataset.photos, onload: () => resolve(window.MICROSCOPE_PHOTOS), onerror: reject });
+      document.head.append(script);
+    });
+    return asked;
+  }
+  function figure([number, value, x, y, w, h], all) {
+    const [picture, name] = all[number];
     const image = make("img", { src: root + picture, alt: `${name}, ${words(value)}` });
     const text = make("span", { ariaHidden: "true" }, make("b", { textContent: words(value) }), " " + name);
     const example = make("button", { type: "button", className: "example" }, make("span", { className: "see" }, image), text);

@@ -135,12 +135,13 @@ def test_names_of_photos_labels_layers_and_classes_are_no_markup(plan: Plan) -> 
     )
     shown = tuple(replace(one, name=PAYLOAD, label=PAYLOAD) for one in photos(Cache(plan.config.cache), 24))
     page = page_of(plan, facts, photos=shown, dataset=PAYLOAD, licence=PAYLOAD)
+    script = (plan.config.output / "models/net/deep/photos.js").read_text("utf-8")
+    assert "</script" not in script and photos_of(plan)[0][1] == PAYLOAD
     plain = page_of(plan, EVERYTHING)
     tags = _Tags(page).seen
     assert not any(name.startswith("on") for _, attributes in tags for name in attributes)
     assert not any(attributes.get("src") == "x" for _, attributes in tags)
     assert sum(tag == "script" for tag, _ in tags) == sum(tag == "script" for tag, _ in _Tags(plain).seen)
-    assert data_of(page)["photos"]["0"][1] == PAYLOAD
     assert PAYLOAD in unescape(page)
 
 
@@ -149,6 +150,13 @@ def data_of(page: str) -> dict[str, Any]:
     assert found
     data: dict[str, Any] = json.loads(found.group(1))
     return data
+
+
+def photos_of(plan: Plan) -> list[list[str]]:
+    """The photos that the script of the layer's pages knows."""
+    script = (plan.config.output / "models/net/deep/photos.js").read_text("utf-8")
+    found: list[list[str]] = json.loads(script.partition("=")[2].strip().rstrip(";"))
+    return found
 
 
 def test_what_is_no_number_leaves_the_scripts_data_readable(plan: Plan) -> None:
@@ -168,7 +176,8 @@ def test_a_photo_that_the_cache_has_not_is_no_broken_picture(plan: Plan) -> None
     shown = (replace(shown[0], key="f" * 64), *shown[1:])
     page = page_of(plan, EVERYTHING, photos=shown)
     assert "photos/" not in page and 'class="example"' in page
-    assert data_of(page)["photos"] == {}
+    assert not any(picture for picture, _ in photos_of(plan))
+    assert not any(data_of(page)["intervals"].values())
 
 
 def test_only_photos_of_examples_are_fetched_and_each_is_a_file(plan: Plan) -> None:
@@ -225,6 +234,10 @@ def test_sentences_say_how_much_they_rest_on() -> None:
         "On at 3.1\u202f% of positions, in 40\u202f% of photos.",
     ]
     assert list(looks_for(facts, 14))[-1] == "This rests on 14 photos, which is little."
+    few = replace(facts, labels=(Preference("food", 0.95, 1.0, 4), *facts.labels))
+    assert next(looks_for(few, 796)).startswith("Answers most to “animals/cats”"), "what more photos say"
+    only = replace(facts, labels=(Preference("food", 0.95, 1.0, 4),))
+    assert next(looks_for(only, 796)) == "Answers most to “food”, as far as 4 photos tell (AUC 0.95)."
     weak = replace(facts, labels=(Preference("food", 0.55, 1.0, 9),))
     assert next(looks_for(weak, 796)).startswith("Prefers no label clearly")
     assert next(looks_for(replace(facts, flags=("never on",)), 796)) == "Never on in any of 796 photos."

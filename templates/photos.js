@@ -1,0 +1,1 @@
+window.MICROSCOPE_PHOTOS = [{% for one in photos %}[{{ one.picture | script }},{{ one.words | script }}]{{ "," if not loop.last }}{% endfor %}];
