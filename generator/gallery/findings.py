@@ -72,12 +72,14 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output that the channel raises or lowers; `share` as with connections; `channel` is its page."""
+    """An output that the channel raises or lowers; `share` as with connections; `channel` is its page, and
+    `photos` how many it rests on, 0 where it follows from weights."""
 
     name: str
     effect: float
     share: float
     channel: Known | None
+    photos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class Findings:
 
         def output(one: ClassEffect) -> Output:
             page = self.around.elsewhere.output(self.around.own, one.number)
-            return Output(one.name, one.effect, round(one.effect / largest, 3), page)
+            return Output(one.name, one.effect, round(one.effect / largest, 3), page, one.photos)
 
         lists = {"Raises": found.raised, "Lowers": found.lowered}
         return {words: [output(one) for one in effects] for words, effects in lists.items() if effects}
