@@ -21,7 +21,7 @@ nothing apart."""
 
 
 _NO_SPREAD = 1e-6
-"""Added to standard deviations, in shares of the layer's largest activation: what never changes says nothing."""
+"""Added to standard deviations, in shares of the layer's largest value: what never changes says nothing."""
 
 
 def strength(reached: float, found: Array) -> float:
