@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-CLOSEST_SCALE = 0.03
+CLOSEST_SCALE = 0.05
 """The least distance between the two ends of the scale of kinship, on the mean over layers: nearer ends tell
 nothing apart."""
 

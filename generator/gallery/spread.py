@@ -9,6 +9,9 @@ from statistics import median
 WIDTH, HEIGHT = 200, 48
 BARS = 20
 
+Ends = tuple[float, float]
+SHARE: Ends = (0.0, 1.0)
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -23,7 +26,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Spread:
-    """How values lie between 0 and 1, as BARS bars in a box of WIDTH x HEIGHT.
+    """How values lie between two `ends`, as BARS bars in a box of WIDTH x HEIGHT.
 
     The outermost bars hold what lies beyond, too. `known` values there are, and `unknown` are the others.
     """
@@ -32,14 +35,19 @@ class Spread:
     known: int
     unknown: int
     median: float
+    ends: Ends = SHARE
 
     @property
     def median_x(self) -> float:
         """Where the median stands in the plot."""
-        return round(min(max(self.median, 0.0), 1.0) * WIDTH, 1)
+        return round(min(max(_share(self.median, self.ends), 0.0), 1.0) * WIDTH, 1)
 
 
-def spread(values: Iterable[float | None]) -> Spread | None:
+def _share(value: float, ends: Ends) -> float:
+    return (value - ends[0]) / (ends[1] - ends[0])
+
+
+def spread(values: Iterable[float | None], ends: Ends = SHARE) -> Spread | None:
     """The plot of values, where None is not known; None where none is."""
     values = list(values)
     known = [value for value in values if value is not None]
@@ -47,12 +55,13 @@ def spread(values: Iterable[float | None]) -> Spread | None:
         return None
     counts = [0] * BARS
     for value in known:
-        counts[min(max(int(value * BARS), 0), BARS - 1)] += 1
+        counts[min(max(int(_share(value, ends) * BARS), 0), BARS - 1)] += 1
     tallest = max(counts)
+    width = (ends[1] - ends[0]) / BARS
     bars = tuple(
         Bar(
-            low=place / BARS,
-            high=(place + 1) / BARS,
+            low=round(ends[0] + place * width, 6),
+            high=round(ends[0] + (place + 1) * width, 6),
             count=count,
             x=place * WIDTH / BARS,
             # The lowest bar can be seen.
@@ -60,4 +69,4 @@ def spread(values: Iterable[float | None]) -> Spread | None:
         )
         for place, count in enumerate(counts)
     )
-    return Spread(bars, len(known), len(values) - len(known), median(known))
+    return Spread(bars, len(known), len(values) - len(known), median(known), ends)

@@ -12,6 +12,8 @@ from generator.gallery.pages import LayerView, RecipeView
 from generator.gallery.spread import Spread, spread
 
 TWIN = "has a twin"
+KINSHIP = (-1.0, 2.0)
+"""Between these ends kinship is shown: there are values beyond its scale of 0 to 1, on both sides."""
 _NOTHING = ChannelFacts()
 
 Figures = list[float | None]
@@ -31,8 +33,9 @@ def trust_plots(layer: LayerView, facts: LayerFacts | None) -> tuple[TrustPlots,
     if facts is None:
         return ()
     plots = (
-        TrustPlots(recipe, *(spread(figures) for figures in _trust(layer, recipe, facts)))
+        TrustPlots(recipe, spread(strength), spread(kinship, KINSHIP))
         for recipe in layer.recipes
+        for strength, kinship in [_trust(layer, recipe, facts)]
     )
     return tuple(one for one in plots if one.strength or one.kinship)
 

@@ -36,7 +36,8 @@
     activation: { of: () => recipe.activation, signed: true },
     sparsity: { of: () => recipe.sparsity, signed: true },
     strength: { of: () => recipe.strength, share: within, text: percent },
-    kinship: { of: () => recipe.kinship, share: within, text: (value) => value.toFixed(2).replace("-", "−") },
+    // It goes beyond its scale of 0 to 1 on both sides.
+    kinship: { of: () => recipe.kinship, share: (value) => within((value + 1) / 3), text: (value) => value.toFixed(2).replace("-", "−") },
     // From one position in ten thousand to all of them, each ten times as many a quarter further.
     density: { of: () => layer.density, share: (value) => within(1 + Math.log10(value) / 4), text: percent },
   };
