@@ -197,7 +197,9 @@ def test_anchors_lead_down_the_page_and_keep_the_recipe(opened: Open, evident: E
 
 def test_circuits_and_relatives_lead_to_other_channels(opened: Open, evident: Evident) -> None:
     page = opened(f"{evident.rich}/{STEM}/9.html")
-    page.locator("#circuits .sides > div").nth(1).locator("a").first.click()
+    built, used = (side.bounding_box() for side in page.locator("#circuits .circuits > div").all())
+    assert built and used and built["y"] == used["y"] and built["x"] + built["width"] < used["x"]
+    page.locator("#circuits .circuits > div").nth(1).locator("a").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("mixed 0")
     page.locator("#relatives a").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("mixed 1")
