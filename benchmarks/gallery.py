@@ -4,7 +4,8 @@
 
 makes synthetic pictures of that many channels once, then measures building the pages from nothing, again
 with nothing changed and after one changed picture, the size a channel takes, whether a tenth of the channels
-takes a tenth of the time, and, in headless Chromium from the disk, how a page of 1,280 channels loads. Its
+takes a tenth of the time, and, in headless Chromium from the disk, how a page of 1,280 channels loads; and
+building them with evidence on every channel. Its
 rows go to benchmarks/RESULTS.md under Gallery.
 """
 
@@ -25,9 +26,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import synthetic_facts
 from benchmarks.page_loads import loads
 from benchmarks.synthetic import anatomy, layer, plan_of, png, record, texture
+from benchmarks.synthetic_facts import Places
 from generator.cache.entries import Cache
+from generator.evidence.facts import FactsRef
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 
@@ -35,6 +39,8 @@ PAGE = 1280
 PIXELS = 160
 VARIETY = 500
 """Different pictures; more channels than these share them, so that a cache is made in seconds."""
+PHOTOS = 200
+"""Photos of the synthetic data set."""
 RUNS = 5
 
 
@@ -73,7 +79,17 @@ def fill_quickly(plan: Plan) -> Cache:
     return cache
 
 
-def timed_build(folder: Path, channels: int) -> dict[str, Any]:
+def kept_evidence(folder: Path, plan: Plan) -> Places:
+    """Where the facts of the plan's channels are; made and put into the cache by the first run."""
+    path = folder / "evidence.json"
+    if not path.exists():
+        made = synthetic_facts.evidence(plan, Cache(plan.config.cache), PHOTOS)
+        path.write_text(json.dumps([[*place, ref.key, ref.photos] for place, ref in made.items()]))
+    known = json.loads(path.read_text())
+    return {(model, layer): FactsRef(key, tuple(photos)) for model, layer, key, photos in known}
+
+
+def timed_build(folder: Path, channels: int, *options: str) -> dict[str, Any]:
     """Build in a process of its own, so that its time and memory are only its own."""
     done = subprocess.run(
         [
@@ -85,6 +101,7 @@ def timed_build(folder: Path, channels: int) -> dict[str, Any]:
             "--channels",
             str(channels),
             "--build",
+            *options,
         ],
         capture_output=True,
         text=True,
@@ -93,11 +110,12 @@ def timed_build(folder: Path, channels: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def build_once(folder: Path, channels: int) -> None:
+def build_once(folder: Path, channels: int, evident: bool) -> None:
     """What that process does: build, and print what it took as JSON."""
     plan = large_plan(folder, channels)
+    evidence = kept_evidence(folder, plan) if evident else None
     started = time.perf_counter()
-    report: SiteReport = build_site(plan, Cache(plan.config.cache))
+    report: SiteReport = build_site(plan, Cache(plan.config.cache), evidence)
     seconds = time.perf_counter() - started
     own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     result = {
@@ -148,6 +166,33 @@ def build_figures(folder: Path, channels: int) -> Iterator[Figure]:
     each = first["bytes"] / channels / 1000
     yield Figure("… size a channel", f"{each:.1f} kB", "< 40 kB", each < 40)
     yield growth(folder / "tenth", channels // 10, first["busy"] / channels)
+
+
+def evident_figures(folder: Path, channels: int) -> Iterator[Figure]:
+    """Time, memory and size with evidence on every channel, nine strongest examples each."""
+    plan = large_plan(folder, channels)
+    fill_quickly(plan)
+    kept_evidence(folder, plan)
+    shutil.rmtree(plan.config.output, ignore_errors=True)
+    first = timed_build(folder, channels, "--evident")
+    limit = 90 * channels / 20_000
+    yield Figure(
+        f"{channels:,} channels with evidence built from nothing",
+        f"{first['seconds']:.1f} s ({first['busy']:.0f} s of processor time)",
+        f"< {limit:g} s on 2 cores",
+        first["seconds"] < limit,
+    )
+    memory = first["megabytes"]
+    yield Figure("… memory at most", f"{memory:.0f} MB", "< 1500 MB", memory < 1500)
+    each = first["bytes"] / channels / 1000
+    yield Figure("… size a channel", f"{each:.1f} kB", "< 60 kB", each < 60)
+    again = timed_build(folder, channels, "--evident")
+    yield Figure(
+        "… again, nothing changed",
+        f"{again['seconds']:.2f} s, {again['written']} written",
+        "< 3 s, 0 written",
+        again["seconds"] < 3 and again["written"] == 0,
+    )
 
 
 def growth(folder: Path, channels: int, busy: float) -> Figure:
@@ -238,13 +283,15 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=20_000)
     parser.add_argument("--save", action="store_true", help="put the figures into RESULTS.md")
     parser.add_argument("--build", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--evident", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.build:
-        build_once(options.folder, options.channels)
+        build_once(options.folder, options.channels, options.evident)
         return
     figures = list(build_figures(options.folder, options.channels))
     output = large_plan(options.folder, options.channels).config.output
     figures += page_figures(output / "models" / "large")
+    figures += evident_figures(options.folder, options.channels)
     section = table(figures, f"python -m benchmarks.gallery {shlex.join(sys.argv[1:])}")
     print(section)
     if options.save:

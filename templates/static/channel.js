@@ -90,9 +90,13 @@
       const [low, high, count] = bars[place];
       const share = (100 * count) / total;
       const exact = share >= 10 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "under 0.1";
-      title.textContent = `${words(low)} to ${words(high)}: ${count.toLocaleString("en")} positions, ${exact} %`;
+      fill(place, `${words(low)} to ${words(high)}: ${count.toLocaleString("en")} positions, ${exact} %`, intervals[place]);
+    };
+    /** Show examples, unless others were asked for while the list of photos was fetched. */
+    const fill = (what, text, examples) => {
+      title.textContent = text;
       photos().then((all) => {
-        if (place === chosen) list.replaceChildren(...intervals[place].map((one) => make("li", {}, figure(one, all))));
+        if (what === chosen) list.replaceChildren(...examples.map((one) => make("li", {}, figure(one, all))));
       }, () => { title.textContent = "This does not work here: the file photos.js of this layer is missing."; });
     };
     const step = (way) => {
@@ -101,10 +105,23 @@
       radios[next].checked = true;
       show(radios[next].value);
     };
+    /** Three positions drawn from all of them, as far as each interval has examples. */
+    const random = () => {
+      const pool = radios.flatMap(({ value }) => intervals[value].map((one) => [one, bars[value][2] / intervals[value].length]));
+      const drawn = [];
+      while (drawn.length < 3 && pool.length) {
+        let left = Math.random() * pool.reduce((sum, [, weight]) => sum + weight, 0);
+        const place = pool.findIndex(([, weight]) => (left -= weight) <= 0);
+        drawn.push(...pool.splice(Math.max(0, place), 1).map(([one]) => one));
+      }
+      for (const radio of radios) radio.checked = false;
+      chosen = "random";
+      fill("random", "Three positions at random", drawn);
+    };
     choice.addEventListener("change", (event) => show(event.target.value));
     const button = (sign, label, way) => make("button", { type: "button", className: "button", ariaLabel: label, textContent: sign, onclick: () => step(way) });
     axis.append(choice);
-    box.append(make("div", {}, title, button("‹", "Interval below", -1), button("›", "Interval above", 1)), list);
+    box.append(make("div", {}, title, button("‹", "Interval below", -1), button("›", "Interval above", 1), make("button", { type: "button", className: "button", textContent: "Random", onclick: random })), list);
   }
   /** The photos of the layer as [file, what it is]; asked for when first needed. */
   let asked;

@@ -168,6 +168,19 @@ def test_a_bar_shows_the_examples_of_its_interval_by_keys_too(opened: Open, evid
     expect(shown.first).to_have_text(before)
 
 
+def test_positions_are_drawn_at_random(opened: Open, evident: Evident) -> None:
+    page = opened(f"{evident.rich}/{STEM}/9.html")
+    page.locator(".choice input").nth(4).click()
+    seen = set()
+    for _ in range(5):
+        page.get_by_role("button", name="Random").click()
+        expect(page.get_by_text("Three positions at random")).to_be_visible()
+        expect(page.locator(".choice input:checked")).to_have_count(0)
+        expect(page.locator(".interval .example")).to_have_count(3)
+        seen.add(tuple(page.locator(".interval .example img").evaluate_all("all => all.map(one => one.alt)")))
+    assert len(seen) > 1
+
+
 def test_trust_and_marks_are_those_of_the_recipe_shown(opened: Open, evident: Evident) -> None:
     page = opened(f"{evident.rich}/{STEM}/9.html")
     expect(page.locator(".verdict:visible")).to_have_count(1)
