@@ -70,8 +70,7 @@ class Surveyor:
             outputs = self.look(np.stack([pixels for _, pixels in batch]))
             for layer, output in zip(self.layers, outputs, strict=True):
                 counter = counters.setdefault(layer, Counter(output.shape[-1], self.grids()[layer]))
-                for (digest, _), activations in zip(batch, output, strict=True):
-                    counter.add(digest, activations)
+                counter.add([digest for digest, _ in batch], output)
         return {layer: counter.tally() for layer, counter in counters.items()}
 
 

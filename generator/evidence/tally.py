@@ -143,38 +143,62 @@ class Counter:
         self._lows: list[tuple[Array, Array]] = []
         self._offsets = (np.arange(channels, dtype=np.int32) * BINS)[:, None]
 
-    def add(self, digest: str, activations: Array) -> None:
-        """Take in what the layer gave for a picture: (positions, channels) float32."""
+    def add(self, digests: Sequence[str], activations: Array) -> None:
+        """Take in what the layer gave for pictures: (pictures, positions, channels) float32."""
         # Channel by channel from here on: each stays in the processor's cache.
-        values = np.ascontiguousarray(activations.T, np.float32)
+        values = np.ascontiguousarray(activations.transpose(0, 2, 1), np.float32)
         values = self._without_broken(values)
-        self._pictures.append(digest)
-        self._means.append(values.mean(axis=1))
-        at = bins_of(values)
-        at += self._offsets
-        self._counts += np.bincount(at.ravel(), minlength=self._counts.size).reshape(self._counts.shape)
-        shares = places_of(digest)
-        rows, columns = (np.int64(shares[:, axis] * self._grid[axis]) for axis in (0, 1))
-        self._places.append(values[:, rows * self._grid[1] + columns].T)
-        self._maxima.append(self._note_peaks(values))
+        self._pictures += digests
+        self._means += list(values.mean(axis=2))
+        self._count(values)
+        for digest, found in zip(digests, values, strict=True):
+            shares = places_of(digest)
+            rows, columns = (np.int64(shares[:, axis] * self._grid[axis]) for axis in (0, 1))
+            self._places.append(found[:, rows * self._grid[1] + columns].T)
+        self._note_peaks(values)
+
+    def _count(self, values: Array) -> None:
+        if np.count_nonzero(values != 0) < values.size / 2:
+            self._count_others_than_zero(values)
+            return
+        # Adding the counts up is as much work as BINS positions are: of small planes several are counted first.
+        together = max(1, BINS // values.shape[2])
+        for start in range(0, len(values), together):
+            at = bins_of(values[start : start + together])
+            at += self._offsets
+            counted = np.bincount(at.ravel(), minlength=self._counts.size)
+            self._counts += counted.reshape(self._counts.shape)
+
+    def _count_others_than_zero(self, values: Array) -> None:
+        """Behind a ReLU most values are zero, and need not be looked at one by one."""
+        flat = values.reshape(-1)
+        places = np.flatnonzero(flat != 0)
+        channels = places // values.shape[2] % self._channels
+        counted = np.bincount(bins_of(flat[places]) + channels * BINS, minlength=self._counts.size)
+        others = counted.reshape(self._counts.shape)
+        self._counts += others
+        self._counts[:, SIDE] += len(values) * values.shape[2] - others.sum(axis=1)
 
     def _without_broken(self, values: Array) -> Array:
         if np.isfinite(values.sum()) or np.isfinite(values).all():
             return values
         broken = np.isnan(values)
-        self._broken += broken.sum(axis=1)
+        self._broken += broken.sum(axis=(0, 2))
         return np.where(broken, np.float32(0), values)
 
-    def _note_peaks(self, values: Array) -> Array:
-        """Note a picture's strongest and lowest positions; returns its maxima."""
-        self._tops.append(_extremes(values, np.argmax, -np.inf, OF_ONE_PICTURE))
+    def _note_peaks(self, values: Array) -> None:
+        """Note each picture's strongest and lowest positions, and its maxima."""
+        rows = values.reshape(-1, values.shape[2])
+        shape = (len(values), self._channels, -1)
+        high = tuple(found.reshape(shape) for found in _extremes(rows, np.argmax, -np.inf, OF_ONE_PICTURE))
+        self._tops += zip(*high, strict=True)
+        self._maxima += list(high[0][..., 0])
         if values.min() < -ON:
-            self._lows.append(_extremes(values, np.argmin, np.inf, 1))
+            low = tuple(found.reshape(shape) for found in _extremes(rows, np.argmin, np.inf, 1))
         else:
-            zeros = np.zeros((self._channels, 1))
-            self._lows.append((zeros.astype(np.float32), zeros.astype(np.int32)))
-        highest: Array = self._tops[-1][0][:, 0]
-        return highest
+            none = np.zeros((len(values), self._channels, 1))
+            low = (none.astype(np.float32), none.astype(np.int32))
+        self._lows += zip(*low, strict=True)
 
     def tally(self) -> Tally:
         """The tally of all that came."""

@@ -34,7 +34,7 @@ def pictures() -> dict[str, Array]:
 def chooser(pictures: dict[str, Array]) -> Chooser:
     counter = Counter(3, GRID)
     for digest, values in pictures.items():
-        counter.add(digest, values)
+        counter.add([digest], values[None])
     merger = Merger()
     merger.add(counter.tally())
     return Chooser(merger.summary())

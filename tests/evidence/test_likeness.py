@@ -26,7 +26,7 @@ def digest(number: int) -> str:
 def summary_of(pictures: list[Array]) -> Summary:
     counter = Counter(pictures[0].shape[1], GRID)
     for number, values in enumerate(pictures):
-        counter.add(digest(number), values.astype("float32"))
+        counter.add([digest(number)], values[None].astype("float32"))
     merger = Merger()
     merger.add(counter.tally())
     return merger.summary()

@@ -42,7 +42,7 @@ def activations() -> dict[str, Array]:
 def tally(of: dict[str, Array]) -> Tally:
     counter = Counter(CHANNELS, GRID)
     for name, values in of.items():
-        counter.add(name, values)
+        counter.add([name], values[None])
     return counter.tally()
 
 
@@ -147,3 +147,14 @@ def test_places_are_the_same_for_every_layer() -> None:
     found = tally({digest(4): values})
     rows, columns = (places_of(digest(4)) * GRID).astype(int).T
     assert (found.places[0, :, 0] == rows * GRID[1] + columns + 1).all()
+
+
+@pytest.mark.parametrize("least", [-9.0, 1.5], ids=["no zeros", "mostly zeros"])
+def test_every_value_is_counted_once_however_many_are_zero(least: float) -> None:
+    values = np.random.default_rng(4).normal(size=(5, 12, 3)).astype("float32")
+    values = np.where(values < least, 0, values).astype("float32")
+    counter = Counter(3, (3, 4))
+    counter.add([hashlib.sha256(bytes([number])).hexdigest() for number in range(5)], values)
+    for channel in range(3):
+        bins = bins_of(values[..., channel].ravel())
+        assert (counter.tally().counts[channel] == np.bincount(bins, minlength=BINS)).all()
