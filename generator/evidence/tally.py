@@ -161,7 +161,7 @@ class Counter:
         if np.count_nonzero(values != 0) < values.size / 2:
             self._count_others_than_zero(values)
             return
-        # Adding the counts up is as much work as BINS positions are: of small planes several are counted first.
+        # Adding up costs as much as BINS positions do: of small planes several are counted first.
         together = max(1, BINS // values.shape[2])
         for start in range(0, len(values), together):
             at = bins_of(values[start : start + together])
