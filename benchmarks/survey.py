@@ -35,7 +35,8 @@ from generator.evidence.survey import BATCH, Surveyor
 from generator.evidence.summary import Merger
 from generator.models.zoo import open_model
 
-path, layers, count, what, times = Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+path, layers, what = Path(sys.argv[1]), sys.argv[2].split(","), sys.argv[4]
+count, times = int(sys.argv[3]), int(sys.argv[5])
 model = open_model("efficientnet-lite0", ModelConfig.model_validate({"layers": ["all"]}))
 surveyor = Surveyor(model.network, model.preprocessing, layers)
 source, items = open_source(path), read_dataset(path).items[:count]
