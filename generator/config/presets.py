@@ -20,11 +20,21 @@ def names() -> list[str]:
 def text(name: str) -> str:
     """The commented YAML of a preset; KeyError if there is none of that name."""
     if name == DEFAULT:
-        return default_config()
+        return _without_photos(default_config())
     path = _FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(name)
     return path.read_text(encoding="utf-8")
+
+
+def _without_photos(config: str) -> str:
+    """The shipped config for a folder that has no photographs of ours: what names them becomes a comment."""
+    lines, inside = [], False
+    for line in config.splitlines():
+        inside = line == "datasets:" or (inside and line.startswith(" "))
+        named = inside or line.strip() == "evidence: photos"
+        lines.append(f"# {line}" if inside else f"    # {line.strip()}" if named else line)
+    return "\n".join(lines) + "\n"
 
 
 def write(name: str, path: Path) -> None:
