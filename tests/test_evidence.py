@@ -125,6 +125,31 @@ def test_an_example_is_the_photo_cut_to_what_the_unit_sees(collected: tuple[Path
         assert np.abs(np.array([box.top, box.left, box.bottom, box.right]) * 32 - edges).max() <= 1.01
 
 
+def test_circuits_are_the_network_s_own_weights(collected: tuple[Path, Ran]) -> None:
+    """Between `first` and `second` lie a norm that changes nothing yet, and a ReLU."""
+    import keras
+
+    config, _ = collected
+    one, _ = inquiry(config)
+    known = facts(config)
+    network = keras.models.load_model(one.plan.config.models["tiny"].source)
+    kernel = network.get_layer("second").get_weights()[0]
+    sums = kernel.sum(axis=(0, 1))
+    for channel, found in known["second"].channels.items():
+        (circuit,) = found.built_from
+        assert circuit.layer == "first" and circuit.opened and not circuit.obstacle
+        named = {wire.channel: wire for wire in (*circuit.exciting, *circuit.inhibiting)}
+        assert all(np.sign(wire.strength) == np.sign(sums[c, channel]) for c, wire in named.items())
+        strengths = [wire.strength for wire in circuit.exciting]
+        assert strengths == sorted(strengths, reverse=True) and sum(map(abs, strengths)) <= 1
+        for earlier, wire in named.items():
+            shown, own = np.array(wire.kernel), kernel[:, :, earlier, channel]
+            assert np.abs(shown - own / np.abs(own).max()).max() < 0.011
+    for channel, found in known["first"].channels.items():
+        (circuit,) = found.feeds
+        assert all(np.sign(w.strength) == np.sign(sums[channel, w.channel]) for w in circuit.exciting)
+
+
 def test_photos_are_kept_small_and_as_the_network_saw_them(collected: tuple[Path, Ran]) -> None:
     config, _ = collected
     _, cache = inquiry(config)

@@ -150,9 +150,21 @@ def _rounded(value: float) -> float:
 
 
 def _shares(kernel: Array) -> tuple[tuple[float, ...], ...]:
-    """A kernel in shares of its largest weight in size, in hundredths."""
+    """A kernel in shares of its largest weight in size, in hundredths, about the same middle without the
+    borders that are zero on both sides."""
     largest = float(np.abs(kernel).max(initial=0))
-    return tuple(tuple(map(float, row)) for row in (kernel / (largest or 1.0)).astype(float).round(2) + 0.0)
+    shares = (kernel / (largest or 1.0)).astype(float).round(2) + 0.0
+    rows, columns = (_margin(np.asarray(shares.any(axis=axis))) for axis in (1, 0))
+    inner = shares[rows : len(shares) - rows, columns : shares.shape[1] - columns]
+    return tuple(tuple(map(float, row)) for row in inner)
+
+
+def _margin(used: Array) -> int:
+    """How many of the outermost places are unused, on the side that has fewer of them; the middle is kept."""
+    found = np.flatnonzero(used)
+    if not found.size:
+        return (len(used) - 1) // 2
+    return int(min(found[0], len(used) - 1 - found[-1]))
 
 
 def _pooled(kernels: Array) -> Array:
