@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from generator.gallery.pages import LayerView
 from generator.gallery.provenance import Digested
 from generator.gallery.shapes import is_small
-from generator.gallery.sheets import Entry
+from generator.gallery.sheets import Entry, needs_small
 
 
 @dataclass(frozen=True)
 class LayerCard(Digested):
     """What pages of other layers know of a layer: enough to show its channels and to link to them.
 
-    `channels` have pages, `drawn` a picture by the main recipe, whose folder is `slug` and whose pictures are
-    `pictures` in one file, to be shown pixel by pixel where they are `small`. `outputs` says that its
-    channels are the network's classes.
+    `channels` have pages, `drawn` a picture by the main recipe, whose folder is `slug`; `thumbnails` says that
+    there are thumbnails of these. Else pictures are `pictures` in one file, to be shown pixel by pixel where
+    they are `small`. `outputs` says that its channels are the network's classes.
     """
 
     model: str
@@ -30,13 +30,14 @@ class LayerCard(Digested):
     pictures: int
     small: bool
     outputs: bool
+    thumbnails: bool = False
 
 
 def card_of(layer: LayerView, entries: Sequence[Entry]) -> LayerCard:
     """The card of a layer; `entries` are its pictures."""
     recipe = layer.main_recipe
     drawn = {entry.channel for entry in entries if entry.recipe == recipe.name and entry.there}
-    side = recipe.recipe.size
+    side, thumbnails = recipe.recipe.size, needs_small(layer)
     return LayerCard(
         model=layer.model,
         name=layer.name,
@@ -45,9 +46,10 @@ def card_of(layer: LayerView, entries: Sequence[Entry]) -> LayerCard:
         channels=layer.channels,
         drawn=tuple(channel for channel in layer.channels if channel in drawn),
         labels=tuple((channel, label) for channel in layer.channels if (label := layer.label(channel))),
-        pictures=recipe.recipe.pictures,
+        pictures=1 if thumbnails else recipe.recipe.pictures,
         small=is_small(side, side),
         outputs=bool(layer.classes),
+        thumbnails=thumbnails,
     )
 
 
@@ -107,7 +109,12 @@ class _Opened:
             channel=channel,
             label=self._labels.get(channel, ""),
             path=f"{card.folder}/{channel}.html",
-            picture=f"{card.folder}/{card.slug}/{channel}.webp" if channel in self._drawn else "",
+            picture=self._picture(channel) if channel in self._drawn else "",
             pictures=card.pictures,
             small=card.small,
+        )
+
+    def _picture(self, channel: int) -> str:
+        return (
+            f"{self._card.folder}/{self._card.slug}/{channel}{'-small' if self._card.thumbnails else ''}.webp"
         )

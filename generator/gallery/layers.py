@@ -37,7 +37,7 @@ class LayerSection:
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
     `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
-    these may name.
+    these may name; `linked` says that other layers' may name its own.
     """
 
     templates: str
@@ -49,6 +49,7 @@ class LayerSection:
     entries: tuple[Entry, ...]
     evidence: FactsRef | None = None
     cards: tuple[LayerCard, ...] = ()
+    linked: bool = False
 
     @cached_property
     def source(self) -> str:
@@ -58,7 +59,7 @@ class LayerSection:
     @cached_property
     def sheets(self) -> tuple[Sheet, ...]:
         """Its contact sheets, with the pictures on them."""
-        return sheets_of(self.layer, self.entries)
+        return sheets_of(self.layer, self.entries, linked=self.linked)
 
     def addresses(self) -> Iterable[str]:
         """Its pages, its data, its pictures, and the sheet of its best channels."""

@@ -6,7 +6,7 @@
     models/<model>/<layer>/map.html               its channels placed by likeness, where that is known
     models/<model>/<layer>/best.webp              thumbnails of its most active channels
     models/<model>/<layer>/<channel>.html         one channel; photos.js knows what examples are of
-    models/<model>/<layer>/<recipe>/<channel>.webp    its picture; sheet-<n>.webp holds thumbnails
+    models/<model>/<layer>/<recipe>/<channel>.webp    its picture; -small its thumbnail; sheet-<n> many
     models/<model>/<layer>/<recipe>/<channel>-animation.webp    how it came about, or .gif
     models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
     families/<tag>.html                           channels with the same tag in notes.yaml
@@ -168,9 +168,9 @@ class LayerView:
         """The page of a channel, or of the layer."""
         return self.path if channel == WHOLE else f"{self.folder}/{channel}.html"
 
-    def picture(self, recipe: RecipeView, channel: int) -> str:
-        """The large picture of a channel, or of the layer."""
-        return f"{self.folder}/{recipe.slug}/{_picture_name(channel)}.webp"
+    def picture(self, recipe: RecipeView, channel: int, *, small: bool = False) -> str:
+        """The large picture of a channel, or of the layer; or a thumbnail of it, for pages of other layers."""
+        return f"{self.folder}/{recipe.slug}/{_picture_name(channel)}{'-small' if small else ''}.webp"
 
     def animation(self, recipe: RecipeView, channel: int) -> str:
         """How that picture came about, where the recipe asks for an animation."""

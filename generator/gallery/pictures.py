@@ -52,18 +52,20 @@ class Encoding:
     """A contact sheet to encode, with large pictures of it; plain paths, so that another process can do it.
 
     `pictures` are (lossless file or None, place of the large picture or None if that is not wanted); each
-    file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side.
+    file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side; `smalls` are places
+    for each of them alone, empty where none is wanted.
     """
 
     sheet: Path
     pictures: tuple[tuple[Path | None, Path | None], ...]
     count: int = 1
     tile: int = TILE
+    smalls: tuple[Path | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What became of an encoding: whether its sheet changed, and which large pictures did.
+    """What became of an encoding: whether its sheet changed, and which pictures by themselves did.
 
     `digests` are the SHA-256 of the lossless files as they were read, empty where there was no picture in
     one; `tiny` the thumbnails once more, (n, TINY, TINY, 3), to compare them by.
@@ -120,6 +122,9 @@ def encode(encoding: Encoding) -> Encoded:
         digests.append(digest)
         tiles.append(_thumbnail(picture, encoding.count, encoding.tile) if picture else None)
         if picture and place and write_if_changed(place, _large(picture, encoding.count)):
+            written.add(place)
+    for tile, place in zip(tiles, encoding.smalls, strict=False):
+        if tile and place and write_if_changed(place, webp(tile, SHEET_QUALITY)):
             written.add(place)
     sheet = webp(_sheet(tiles, encoding.tile), SHEET_QUALITY)
     changed = write_if_changed(encoding.sheet, sheet)

@@ -39,6 +39,12 @@ def is_light(width: int, height: int) -> bool:
     return max(width, height) <= LIGHT
 
 
+def together(side: int, count: int) -> tuple[int, int]:
+    """Width and height of so many square pictures in one file."""
+    columns, rows = grid(count)
+    return columns * side, rows * side
+
+
 def shown_width(width: int, height: int, count: int = 1) -> int:
     """The width at which a page shows a picture of `width` x `height` pixels, in CSS pixels."""
     longer = max(width, height, 1)

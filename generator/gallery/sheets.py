@@ -14,6 +14,7 @@ from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
 from generator.gallery.pictures import Encoded, Encoding, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.sections import Build
+from generator.gallery.shapes import is_light, together
 from generator.gallery.snapshot import CacheSnapshot
 
 
@@ -34,12 +35,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """A large picture to be: its entry, its place, what it is made from, and its animation's place if any."""
+    """A large picture to be: its entry, its place, what it is made from, and the places of its animation and of
+    a thumbnail by itself, if any."""
 
     entry: Entry
     path: str
     source: str
     animation: str = ""
+    small: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,8 @@ class Sheet:
         """The sheet and the files of the pictures on it, each with what it is made from."""
         yield self.path, self.source
         for picture in self.drawn:
-            yield picture.path, picture.source
-            if picture.animation:
-                yield picture.animation, picture.source
+            for path in filter(None, (picture.path, picture.animation, picture.small)):
+                yield path, picture.source
 
     def is_current(self, output: Output) -> bool:
         """Whether all its files are there, made from the same."""
@@ -71,40 +73,52 @@ class Sheet:
 
     def encoding(self, snapshot: CacheSnapshot, output: Output) -> Encoding:
         """What there is to encode: the sheet, and those large pictures that are not current."""
-        pictures: list[tuple[Path | None, Path | None]] = []
-        for picture in self.pictures:
-            if picture is None:
-                pictures.append((None, None))
-                continue
-            current = output.is_current(picture.path, picture.source)
-            place = None if current else output.folder / picture.path
-            pictures.append((snapshot.picture_path(picture.entry.key), place))
-        return Encoding(output.folder / self.path, tuple(pictures), self.recipe.recipe.pictures)
+
+        def due(path: str, source: str) -> Path | None:
+            return output.folder / path if path and not output.is_current(path, source) else None
+
+        pictures = tuple(
+            (snapshot.picture_path(one.entry.key), due(one.path, one.source)) if one else (None, None)
+            for one in self.pictures
+        )
+        smalls = tuple(due(one.small, one.source) if one else None for one in self.pictures)
+        count = self.recipe.recipe.pictures
+        return Encoding(output.folder / self.path, pictures, count, smalls=smalls)
 
 
-def sheets_of(layer: LayerView, entries: Sequence[Entry]) -> tuple[Sheet, ...]:
-    """All sheets of a layer that have a picture."""
+def needs_small(layer: LayerView) -> bool:
+    """Whether pages of other layers show its channels by thumbnails of their own: its pictures are too large."""
+    recipe = layer.main_recipe.recipe
+    return bool(layer.recipes) and not is_light(*together(recipe.size, recipe.pictures))
+
+
+def sheets_of(layer: LayerView, entries: Sequence[Entry], *, linked: bool = False) -> tuple[Sheet, ...]:
+    """All sheets of a layer that have a picture; `linked` says that pages of other layers show its channels."""
+    small = linked and needs_small(layer)
     there = {(entry.recipe, entry.channel): entry for entry in entries if entry.there}
     planned = (
-        _sheet(layer, recipe, number, there)
+        _sheet(layer, recipe, number, there, small=small and recipe == layer.main_recipe)
         for recipe in (*layer.recipes, *layer.wholes)
         for number in range(layer.sheet_count(recipe))
     )
     return tuple(sheet for sheet in planned if any(sheet.pictures))
 
 
-def _sheet(layer: LayerView, recipe: RecipeView, number: int, there: dict[tuple[str, int], Entry]) -> Sheet:
+def _sheet(
+    layer: LayerView, recipe: RecipeView, number: int, there: dict[tuple[str, int], Entry], *, small: bool
+) -> Sheet:
     channels = layer.channels_of(recipe)[number * PER_SHEET : (number + 1) * PER_SHEET]
     entries = [there.get((recipe.name, channel)) for channel in channels]
-    pictures = tuple(_picture(layer, recipe, entry) if entry else None for entry in entries)
+    pictures = tuple(_picture(layer, recipe, entry, small) if entry else None for entry in entries)
     source = made_from(recipe.recipe.pictures, [picture and picture.source for picture in pictures])
     return Sheet(layer.sheet(recipe, number), source, recipe, number, pictures)
 
 
-def _picture(layer: LayerView, recipe: RecipeView, entry: Entry) -> Picture:
+def _picture(layer: LayerView, recipe: RecipeView, entry: Entry, small: bool) -> Picture:
     animation = layer.animation(recipe, entry.channel) if entry.moving else ""
     source = made_from(entry.key, entry.stamp, recipe.recipe.pictures)
-    return Picture(entry, layer.picture(recipe, entry.channel), source, animation)
+    own = layer.picture(recipe, entry.channel, small=True) if small else ""
+    return Picture(entry, layer.picture(recipe, entry.channel), source, animation, own)
 
 
 # -- writing them ----------------------------------------------------------------------------------
@@ -144,6 +158,8 @@ def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
             continue
         drawn.records[picture.path] = record
         build.output.keep(picture.path)
+        if picture.small:
+            build.output.keep(picture.small)
         if picture.animation:
             drawn.animations.add(picture.animation)
             build.output.keep(picture.animation)
@@ -152,8 +168,9 @@ def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
 def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
     drawn.tiny[sheet.path] = encoded.tiny
     whole = True
-    for picture, digest, (_, place) in zip(
-        sheet.pictures, encoded.digests, encoded.encoding.pictures, strict=True
+    places, smalls = encoded.encoding.pictures, encoded.encoding.smalls
+    for picture, digest, (_, place), small in zip(
+        sheet.pictures, encoded.digests, places, smalls, strict=True
     ):
         if picture is None:
             continue
@@ -165,10 +182,11 @@ def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
             whole = False
             continue
         drawn.records[picture.path] = record
-        if place is None:
-            build.output.keep(picture.path)
-        else:
-            build.output.wrote(picture.path, picture.source, place in encoded.written)
+        for path, due in ((picture.path, place), (picture.small, small)):
+            if due:
+                build.output.wrote(path, picture.source, due in encoded.written)
+            elif path:
+                build.output.keep(path)
         if animation:
             build.output.write(picture.animation, animation, picture.source)
             drawn.animations.add(picture.animation)

@@ -167,6 +167,7 @@ def _sections(
             entries=entries[layer.folder],
             evidence=there.get((model.name, layer.name)),
             cards=cards if (model.name, layer.name) in there else (),
+            linked=bool(there),
         )
         for model in gathered.site.models
         for place, layer in enumerate(model.layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from benchmarks.synthetic import anatomy, fill, layer, plan_of, rich_plan
 from benchmarks.synthetic_facts import channel_facts, evidence, layer_facts, photos, put_facts
@@ -24,6 +26,7 @@ from generator.gallery.sentences import looks_for, trusting
 from generator.gallery.site import build_site
 from generator.gallery.wording import percent
 from generator.plan import Plan
+from tests.gallery.conftest import files_of
 
 PARTS = ("examples", "trust", "circuits", "classes", "relatives", "making")
 
@@ -222,6 +225,31 @@ def test_every_link_of_an_evident_gallery_leads_somewhere(tmp_path: Path) -> Non
                 broken.add(f"{path.relative_to(output)}: {address}")
     assert broken == set()
     assert (output / photo(photos(cache, 1)[0].key)).is_file()
+
+
+def test_large_pictures_have_thumbnails_for_the_pages_of_other_channels(tmp_path: Path) -> None:
+    """A page leads to some thirty channels of several layers: by their large pictures it would be megabytes."""
+    network = anatomy([layer("a", 3, "input"), layer("b", 70, "a")], name="net")
+    plan = plan_of(tmp_path, {"net": network}, {"net": {"layers": ["a", "b"]}}, size=272)
+    cache = fill(plan)
+    known = evidence(plan, cache, 12)
+    build_site(plan, cache)
+    folder = plan.config.output / "models/net"
+    assert not list(folder.rglob("*-small.webp"))
+    del known["net", "b"]
+    build_site(plan, cache, known)
+    shown = {str(a["src"]) for tag, a in _Tags((folder / "a/1.html").read_text("utf-8")).seen if tag == "img"}
+    thumbnails = {src for src in shown if src.endswith("-small.webp")}
+    assert {src.rpartition("/")[0] for src in thumbnails} == {"channel", "../b/channel"}
+    assert not [src for src in shown if "sheet" in src or (src.startswith("../b") and src not in thumbnails)]
+    with Image.open(folder / "b/channel/69-small.webp") as image:
+        assert image.size == (128, 128)
+    before = files_of(plan.config.output)
+    shutil.rmtree(plan.config.output)
+    build_site(plan, cache, known)
+    assert files_of(plan.config.output) == before
+    build_site(plan, cache)
+    assert not list(folder.rglob("*-small.webp"))
 
 
 # -- words and drawings ----------------------------------------------------------------------------
