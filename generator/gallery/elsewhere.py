@@ -15,9 +15,9 @@ from generator.gallery.sheets import Entry, needs_small
 class LayerCard(Digested):
     """What pages of other layers know of a layer: enough to show its channels and to link to them.
 
-    `channels` have pages, `drawn` a picture by the main recipe, whose folder is `slug`; `thumbnails` says that
-    there are thumbnails of these. Else pictures are `pictures` in one file, to be shown pixel by pixel where
-    they are `small`. `outputs` says that its channels are the network's classes.
+    `channels` have pages, `drawn` a picture by the main recipe, whose folder is `slug`; `thumbnails` says
+    that there are thumbnails of these. Else pictures are `pictures` in one file, to be shown pixel by pixel
+    where they are `small`. `outputs` says that its channels are the network's classes.
     """
 
     model: str
@@ -115,6 +115,5 @@ class _Opened:
         )
 
     def _picture(self, channel: int) -> str:
-        return (
-            f"{self._card.folder}/{self._card.slug}/{channel}{'-small' if self._card.thumbnails else ''}.webp"
-        )
+        size = "-small" if self._card.thumbnails else ""
+        return f"{self._card.folder}/{self._card.slug}/{channel}{size}.webp"

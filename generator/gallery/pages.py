@@ -169,7 +169,7 @@ class LayerView:
         return self.path if channel == WHOLE else f"{self.folder}/{channel}.html"
 
     def picture(self, recipe: RecipeView, channel: int, *, small: bool = False) -> str:
-        """The large picture of a channel, or of the layer; or a thumbnail of it, for pages of other layers."""
+        """The large picture of a channel, or of the layer; or its thumbnail, for other layers' pages."""
         return f"{self.folder}/{recipe.slug}/{_picture_name(channel)}{'-small' if small else ''}.webp"
 
     def animation(self, recipe: RecipeView, channel: int) -> str:

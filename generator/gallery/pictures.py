@@ -52,8 +52,8 @@ class Encoding:
     """A contact sheet to encode, with large pictures of it; plain paths, so that another process can do it.
 
     `pictures` are (lossless file or None, place of the large picture or None if that is not wanted); each
-    file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side; `smalls` are places
-    for each of them alone, empty where none is wanted.
+    file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side; `smalls` are
+    places for each of them alone, empty where none is wanted.
     """
 
     sheet: Path

@@ -35,8 +35,8 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """A large picture to be: its entry, its place, what it is made from, and the places of its animation and of
-    a thumbnail by itself, if any."""
+    """A large picture to be: its entry, its place, what it is made from, and the places of its animation and
+    of a thumbnail by itself, if any."""
 
     entry: Entry
     path: str
@@ -87,13 +87,13 @@ class Sheet:
 
 
 def needs_small(layer: LayerView) -> bool:
-    """Whether pages of other layers show its channels by thumbnails of their own: its pictures are too large."""
+    """Whether its pictures are too large for pages of other layers, and need thumbnails of their own."""
     recipe = layer.main_recipe.recipe
     return bool(layer.recipes) and not is_light(*together(recipe.size, recipe.pictures))
 
 
 def sheets_of(layer: LayerView, entries: Sequence[Entry], *, linked: bool = False) -> tuple[Sheet, ...]:
-    """All sheets of a layer that have a picture; `linked` says that pages of other layers show its channels."""
+    """All sheets of a layer that have a picture; `linked` says that other layers' pages show its channels."""
     small = linked and needs_small(layer)
     there = {(entry.recipe, entry.channel): entry for entry in entries if entry.there}
     planned = (

@@ -228,7 +228,7 @@ def test_every_link_of_an_evident_gallery_leads_somewhere(tmp_path: Path) -> Non
 
 
 def test_large_pictures_have_thumbnails_for_the_pages_of_other_channels(tmp_path: Path) -> None:
-    """A page leads to some thirty channels of several layers: by their large pictures it would be megabytes."""
+    """A page leads to some thirty channels of several layers: large, their pictures would be megabytes."""
     network = anatomy([layer("a", 3, "input"), layer("b", 70, "a")], name="net")
     plan = plan_of(tmp_path, {"net": network}, {"net": {"layers": ["a", "b"]}}, size=272)
     cache = fill(plan)

@@ -91,6 +91,11 @@ def sheets_of_the_script(page: Path) -> set[Path]:
     return {sheet for recipe in recipes for sheet in (page.parent / recipe["slug"]).glob("sheet-*.webp")}
 
 
+def lists_of_photos(page: Path) -> set[Path]:
+    """What the script of a channel's page fetches when an interval is chosen."""
+    return {page.parent / name for name in re.findall(r'data-photos="(.*?)"', page.read_text("utf-8"))}
+
+
 def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path, _Links]) -> None:
     reached: set[Path] = set()
     ahead = [site.index]
@@ -101,6 +106,9 @@ def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path
             links = pages[path].links if path in pages else []
             ahead += [(path.parent / urlsplit(link).path).resolve() for _, link in links if "://" not in link]
     reached |= {sheet for path in pages for sheet in sheets_of_the_script(path)}
+    lists = {path for page in pages for path in lists_of_photos(page)}
+    shown = {photo for path in lists for photo in re.findall(r"photos/\w+.webp", path.read_text("utf-8"))}
+    reached |= lists | {site.output / photo for photo in shown}
     files = {site.output / name for name in files_of(site.output)}
     # These are for hosts and search engines.
     unlinked = {path.name for path in files - reached} - {
