@@ -128,7 +128,8 @@ class Merger:
 
     def _sample(self, tally: Tally) -> None:
         for index, digest in enumerate(tally.pictures):
-            self._rows[digest] = (tally.means[index], tally.places[index])
+            # Copies: a row of an array would keep all of its block in memory.
+            self._rows[digest] = (tally.means[index].copy(), tally.places[index].copy())
         if len(self._rows) > SAMPLE:
             kept = sorted(self._rows, key=sampling_rank)[:SAMPLE]
             self._rows = {digest: self._rows[digest] for digest in kept}

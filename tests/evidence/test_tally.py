@@ -158,3 +158,11 @@ def test_every_value_is_counted_once_however_many_are_zero(least: float) -> None
     for channel in range(3):
         bins = bins_of(values[..., channel].ravel())
         assert (counter.tally().counts[channel] == np.bincount(bins, minlength=BINS)).all()
+
+
+def test_what_is_kept_of_blocks_does_not_hold_their_arrays(activations: dict[str, Array]) -> None:
+    """Else memory grows with the data set: a few rows of each block kept all of it."""
+    merger = Merger()
+    merger.add(tally(activations))
+    kept = [row for rows in merger._rows.values() for row in rows]
+    assert kept and all(row.base is None for row in kept)
