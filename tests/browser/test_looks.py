@@ -137,9 +137,9 @@ def stays_in_the_window(page: Page, *widths: int) -> None:
 CUT = """
 () => [...document.querySelectorAll("a, button, select, input, summary, h1, h2, h3, p, dd, dt, label")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}))
-  .filter((one) => !one.closest(".skip, .crop, [role=status]"))
+  .filter((one) => !one.closest(".skip, .crop, .map, [role=status]"))
   .filter((one) => {
-    // Rows that are moved by themselves: the graph, and on phones recipes and anchors.
+    // Rows that are moved by themselves: on phones recipes and anchors.
     while ((one = one.parentElement)) if (/auto|scroll/.test(getComputedStyle(one).overflowX)) return false;
     return true;
   })
