@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from generator.evidence.facts import ChannelFacts, Trust
+from generator.evidence.facts import ChannelFacts, Classes, Trust
 from generator.evidence.labels import Preference
 from generator.gallery.wording import count, number, percent
 
@@ -12,6 +12,8 @@ FEW = 100
 """Photos below which a data set says little of what else a channel may answer to."""
 CLEAR, LEANING = 0.8, 0.65
 """AUC from which a channel answers to a label, and from which it leans towards it."""
+FEWEST = 3
+"""Photos below which nothing is said of a class."""
 TELLING = 8
 """Photos of a label below which it says little."""
 WEAK = 0.5
@@ -28,8 +30,8 @@ def looks_for(facts: ChannelFacts, seen: int) -> Iterator[str]:
         if facts.labels:
             yield _preference(_surest(facts.labels))
         yield f"On at {percent(facts.density)} of positions, in {percent(facts.pictures_on)} of photos."
-    if facts.classes and facts.classes.raised:
-        yield f"Raises the output “{facts.classes.raised[0].name}” most."
+    if raised := _raised(facts.classes):
+        yield f"Raises the output “{raised}” most."
     if facts.twins:
         twins = ", ".join(map(str, facts.twins))
         yield f"Says almost the same as channel{'s' if len(facts.twins) > 1 else ''} {twins}."
@@ -39,6 +41,14 @@ def looks_for(facts: ChannelFacts, seen: int) -> Iterator[str]:
 
 def _photos(seen: int) -> str:
     return "one photo" if seen == 1 else f"{count(seen)} photos"
+
+
+def _raised(classes: Classes | None) -> str:
+    """The class that it raises most, unless only a photo or two say so."""
+    if classes is None or not classes.raised:
+        return ""
+    first = classes.raised[0]
+    return first.name if classes.exact or first.photos >= FEWEST else ""
 
 
 def _surest(labels: Sequence[Preference]) -> Preference:

@@ -17,7 +17,16 @@ from PIL import Image
 from benchmarks.synthetic import anatomy, fill, layer, plan_of, rich_plan
 from benchmarks.synthetic_facts import channel_facts, evidence, layer_facts, photos, put_facts
 from generator.cache.entries import Cache
-from generator.evidence.facts import ChannelFacts, LayerFacts, Neighbour, Photo, Recognition, Trust
+from generator.evidence.facts import (
+    ChannelFacts,
+    ClassEffect,
+    Classes,
+    LayerFacts,
+    Neighbour,
+    Photo,
+    Recognition,
+    Trust,
+)
 from generator.evidence.labels import Preference
 from generator.gallery.drawings import weights
 from generator.gallery.elsewhere import Elsewhere, LayerCard
@@ -261,6 +270,10 @@ def test_sentences_say_how_much_they_rest_on() -> None:
         "Answers most to “animals/cats” (AUC 0.93 over its 41 photos).",
         "On at 3.1\u202f% of positions, in 40\u202f% of photos.",
     ]
+    for behind, exact in ((0, True), (3, False), (2, False)):
+        raised = Classes((ClassEffect(1, "tabby", 0.5, behind),), (), exact)
+        said = list(looks_for(replace(facts, classes=raised), 796))
+        assert ("Raises the output “tabby” most." in said) == (exact or behind > 2)
     assert list(looks_for(facts, 14))[-1] == "This rests on 14 photos, which is little."
     few = replace(facts, labels=(Preference("food", 0.95, 1.0, 4), *facts.labels))
     assert next(looks_for(few, 796)).startswith("Answers most to “animals/cats”"), "what more photos say"
