@@ -115,6 +115,7 @@ class Outcome:
     done: int = 0
     evidence: int = 0
     failures: list[Failure] = field(default_factory=list)
+    evidence_failed: int = 0
     left: int = 0
     evidence_left: int = 0
     seconds: float = 0.0
@@ -261,6 +262,7 @@ def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
             failure = Failure(output.key, result.task.title(output.key), output.error, now)
             cache.put_failure(failure)
             outcome.failures.append(failure)
+            outcome.evidence_failed += not picture
             continue
         cache.put_entry(output.key, output.record, output.files)
         if picture:

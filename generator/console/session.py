@@ -201,7 +201,12 @@ def report_failures(outcome: Outcome) -> None:
         click.echo(f"Failed: {failure.title}: {failure.reason}", err=True)
     more = len(outcome.failures) - len(shown)
     rest = f" ({more} more are not listed)" if more else ""
-    raise SomeFailed(f"{many(len(outcome.failures), 'picture')} failed{rest}; their pages say why.")
+    pictures = len(outcome.failures) - outcome.evidence_failed
+    failed = [f"{many(pictures, 'picture')} failed{rest}; their pages say why."] if pictures else []
+    if outcome.evidence_failed:
+        pieces = many(outcome.evidence_failed, "piece")
+        failed.append(f"{pieces} of evidence failed; pages leave out what rests on them.")
+    raise SomeFailed(" ".join(failed))
 
 
 def what_is_due(plan: Plan) -> Iterator[str]:

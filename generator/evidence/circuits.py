@@ -35,13 +35,14 @@ def kernels(way: Way, channels: Sequence[int], stopping: Callable[[], bool] = la
     for start in range(0, len(channels), TOGETHER):
         if stopping():
             return None
-        found.append(_gradients(way.model, channels[start : start + TOGETHER]))
+        found.append(_gradients(way, channels[start : start + TOGETHER]))
     whole = np.concatenate(found)
     whole[np.abs(whole) < NOTHING * np.abs(whole).max(initial=0)] = 0
     return _trimmed(whole)
 
 
-def _gradients(model: Any, channels: Sequence[int]) -> Array:
+def _gradients(way: Way, channels: Sequence[int]) -> Array:
+    model = way.model
     pictures = tf.zeros((len(channels), *model.inputs[0].shape[1:]))
     with tf.GradientTape() as tape:
         tape.watch(pictures)
@@ -49,7 +50,9 @@ def _gradients(model: Any, channels: Sequence[int]) -> Array:
         places = tf.reshape(later, (len(channels), -1, later.shape[-1]))
         unit = places[:, _centre(later.shape[1:-1])]
         wanted = tf.reduce_sum(tf.gather(unit, tf.constant(channels), axis=1, batch_dims=1))
-    gradient = tape.gradient(wanted, earlier)
+    gradient = tape.gradient(wanted, earlier, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    if way.first:
+        gradient = tf.experimental.numpy.moveaxis(gradient, 1, -1)
     shape = (len(channels), *_plane(gradient.shape[1:-1]), gradient.shape[-1])
     weights: Array = tf.reshape(gradient, shape).numpy()
     return weights

@@ -51,8 +51,8 @@ def kinship(
         [f"kin {row}" for row in range(len(examples[0]))],
         [f"stranger {row}" for row in range(len(others[0]))],
     )
-    among = np.not_equal.outer(np.array(kin), np.array(kin))
-    across = np.not_equal.outer(np.array(kin), np.array(strangers))
+    among = np.not_equal.outer(np.array(kin, str), np.array(kin, str))
+    across = np.not_equal.outer(np.array(kin, str), np.array(strangers, str))
     if not among.any() or not across.any():
         return None
     reached = extent = 0.0

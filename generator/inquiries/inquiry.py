@@ -24,7 +24,7 @@ from generator.models.ancestry import ancestors, feeding
 from generator.plan import Job, Plan
 from generator.targets import WHOLE as WHOLE_LAYER
 
-LOOK_VERSION, CIRCUIT_VERSION = 4, 2
+LOOK_VERSION, CIRCUIT_VERSION = 4, 3
 """Raised whenever the same inputs give another result."""
 
 USUAL_SIDE = 224

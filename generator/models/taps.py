@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ def tapped(network: Any, layers: Sequence[str], canvas: Canvas | None = None) ->
     when there is no such layer.
     """
     steps, _ = rebuilt(network, canvas or input_canvas(network), lambda steps: {})
-    return _model(steps, layers)
+    return _model(steps, layers, [step.name for step in steps if step.channels_first])
 
 
 def rebuilt(
@@ -49,13 +49,14 @@ def rebuilt(
     return flatten(network, shape, lambda name, operation: swaps.get(name, operation)), steps
 
 
-def _model(steps: list[Step], layers: Sequence[str]) -> Any:
+def _model(steps: list[Step], layers: Sequence[str], turned: Collection[str]) -> Any:
+    """From network input to layers; of those in `turned` the channels are brought to the end."""
     by_name = {step.name: step for step in steps}
     for layer in layers:
         if layer not in by_name:
             raise ModelError(f"the network has no layer {layer!r}")
     found = [by_name[layer] for layer in layers]
-    outputs = [layout.to_last(step.output) if step.channels_first else step.output for step in found]
+    outputs = [layout.to_last(step.output) if step.name in turned else step.output for step in found]
     return keras.Model(steps[0].output, outputs)
 
 
@@ -74,12 +75,14 @@ class Way:
     later one is an affine function of the earlier; it is None where `obstacle` names a layer between them
     that weights alone do not describe (attention, normalisation by the picture itself, products).
     `opened` says whether there was an activation to open: without one the map is exact, behind more than
-    DEEPEST in a row it says nothing, which is an obstacle too.
+    DEEPEST in a row it says nothing, which is an obstacle too. The later output has channels last; the
+    earlier is the layer's own, for gradients, and `first` says that it has them first.
     """
 
     model: Any
     obstacle: str = ""
     opened: bool = False
+    first: bool = False
 
 
 _LINEAR = (
@@ -115,8 +118,11 @@ def way(network: Any, earlier: str, later: str, canvas: Canvas | None = None) ->
         deep[step.name] = bool(swap) + max((deep.get(before, 0) for before in step.inputs), default=0)
     if deep[later] > DEEPEST:
         return Way(None, f"{deep[later]} activations in a row")
-    steps, _ = rebuilt(network, canvas, lambda steps: dict(swaps))
-    return Way(_model(steps, [earlier, later]), opened=bool(swaps))
+    # Without its activation an operation may not show any more where it has its channels: asked are the old.
+    steps, before = rebuilt(network, canvas, lambda steps: dict(swaps))
+    turned = {step.name for step in before if step.channels_first}
+    model = _model(steps, [earlier, later], turned - {earlier})
+    return Way(model, opened=bool(swaps), first=earlier in turned)
 
 
 def between(steps: list[Step], earlier: str, later: str) -> list[Step]:

@@ -143,3 +143,27 @@ def test_tapped_layers_are_the_network_s_own() -> None:
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     early, relu = tapped(net, ["early", "relu"])(x)
     assert np.array_equal(relu, net(x)) and early.shape == (2, 32, 32, 4)
+
+
+def test_layers_that_keep_channels_first_are_read() -> None:
+    """A planted kernel, in the order that such layers keep; and an activation behind a reshaped vector."""
+    pixels = keras.Input((3, 16, 16))
+    early = layers.Conv2D(4, 3, padding="same", data_format="channels_first", name="early")(pixels)
+    norm = layers.BatchNormalization(axis=1)(early)
+    late = layers.Conv2D(2, 3, padding="same", data_format="channels_first", use_bias=False, name="late")
+    column = layers.Reshape((2, 1, 1), name="column")(
+        layers.GlobalAveragePooling2D(data_format="channels_first")(late(norm))
+    )
+    gate = layers.Activation("relu", name="gate")(column)
+    net = keras.Model(pixels, layers.Multiply()([late.output, gate]))
+    found = kernels(way(net, "early", "late"), [0, 1])
+    expected = late.get_weights()[0].transpose(3, 0, 1, 2) / np.sqrt(1 + 1e-3)
+    assert np.allclose(found, expected, atol=1e-5)
+    assert np.allclose(kernels(way(net, "column", "gate"), [0, 1])[:, 0, 0], np.eye(2))
+
+
+def test_kinship_without_examples_is_none() -> None:
+    from generator.evidence.trust import kinship
+
+    one = [np.ones(3)]
+    assert kinship(one, [np.zeros((0, 3))], [np.ones((2, 3))], ([], ["a", "b"])) is None
