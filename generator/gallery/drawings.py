@@ -66,6 +66,22 @@ def weights(kernel: Kernel) -> Weights | None:
     return Weights(CELL * len(small[0]), CELL * len(small), above, below)
 
 
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+LEVELS = 6
+"""Levels of a heat map on a page: two cells go into one of DIGITS, which halves most of a page's data."""
+
+
+def packed(heat: Sequence[str]) -> str:
+    """Rows of a heat map's digits, 0 to 35, as `<width>:` and, row after row, a digit for every two cells."""
+    width = len(heat[0])
+    text = [f"{width}:"]
+    for row in heat:
+        levels = [round(DIGITS.index(digit) / 35 * (LEVELS - 1)) for digit in row] + [0] * (width % 2)
+        pairs = zip(levels[::2], levels[1::2], strict=True)
+        text += [DIGITS[LEVELS * first + second] for first, second in pairs]
+    return "".join(text)
+
+
 def _squares(kernel: Kernel) -> Iterator[tuple[int, str]]:
     for row, values in enumerate(kernel):
         for column, value in enumerate(values):

@@ -18,7 +18,7 @@ from generator.evidence.facts import (
     Example,
     LayerFacts,
 )
-from generator.gallery.drawings import Bars, Weights, bars, weights
+from generator.gallery.drawings import Bars, Weights, bars, packed, weights
 from generator.gallery.elsewhere import Elsewhere, Known
 from generator.gallery.pages import photo
 from generator.gallery.sentences import looks_for
@@ -221,7 +221,7 @@ class Findings:
         heats = {example.photo: example.heat for group in groups for example in group if example.heat}
         # A map that is all zero lights nothing.
         lit = {number: rows for number, rows in heats.items() if any(row.strip("0") for row in rows)}
-        return {number: "/".join(rows) for number, rows in lit.items()}
+        return {number: packed(rows) for number, rows in lit.items()}
 
     # -- circuits, classes, relatives --------------------------------------------------------------
 

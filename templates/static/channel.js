@@ -33,14 +33,21 @@
     example.classList.add("whole-photo");
     const heat = heats[example.dataset.photo];
     if (!heat) return;
-    paint(heat.split("/"));
+    paint(...heat.split(":"));
     find(".see", example).append(canvas);
   }
-  function paint(rows) {
-    [canvas.width, canvas.height] = [rows[0].length, rows.length];
+  /** Each digit holds two cells of a row, of six levels; the last of an odd row is only the first of them. */
+  function paint(width, digits) {
+    const pairs = Math.ceil(width / 2);
+    [canvas.width, canvas.height] = [width, digits.length / pairs];
     const context = canvas.getContext("2d");
     const pixels = context.createImageData(canvas.width, canvas.height);
-    [...rows.join("")].forEach((digit, place) => pixels.data.set(colour(DIGITS.indexOf(digit) / 35), 4 * place));
+    [...digits].forEach((digit, place) => {
+      const [row, column] = [Math.floor(place / pairs), 2 * (place % pairs)];
+      const value = DIGITS.indexOf(digit);
+      pixels.data.set(colour(Math.floor(value / 6) / 5), 4 * (row * width + column));
+      if (column + 1 < width) pixels.data.set(colour((value % 6) / 5), 4 * (row * width + column + 1));
+    });
     context.putImageData(pixels, 0, 0);
   }
   /** Dark where it is off, clear where it is half on, amber where it is fully on: told apart without hues too. */

@@ -28,7 +28,7 @@ from generator.evidence.facts import (
     Trust,
 )
 from generator.evidence.labels import Preference
-from generator.gallery.drawings import weights
+from generator.gallery.drawings import DIGITS, LEVELS, packed, weights
 from generator.gallery.elsewhere import Elsewhere, LayerCard
 from generator.gallery.pages import photo
 from generator.gallery.sentences import looks_for, trusting
@@ -324,6 +324,16 @@ def test_a_kernel_is_drawn_by_sign_and_size() -> None:
     assert weights(((0.7,),)) is None and weights(()) is None
     large = weights([[float(x == y) for x in range(31)] for y in range(31)])
     assert large and large.columns == 70 and large.above.count("M") == 7
+
+
+def test_heat_maps_keep_their_cells_in_half_the_text() -> None:
+    for heat in (("0z7", "e00"), ("0z", "70"), ("z",)):
+        width, _, text = packed(heat).partition(":")
+        pairs = -(-int(width) // 2)
+        rows = [text[start : start + pairs] for start in range(0, len(text), pairs)]
+        cells = [[level for digit in row for level in divmod(DIGITS.index(digit), LEVELS)] for row in rows]
+        expected = [[round(DIGITS.index(digit) / 7) for digit in row] for row in heat]
+        assert [row[: int(width)] for row in cells] == expected
 
 
 def test_facts_may_name_photos_without_label(plan: Plan) -> None:
