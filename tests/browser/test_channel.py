@@ -14,13 +14,14 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.synthetic import anatomy, fill, layer, plan_of, rich_plan
-from benchmarks.synthetic_facts import channel_facts, evidence, put_facts
+from benchmarks.synthetic_facts import channel_facts, evidence, photos, put_facts
 from generator.cache.entries import Cache
-from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Photo
+from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Neighbour, Photo
 from generator.evidence.fields import Box
 from generator.gallery.site import build_site
 from tests.browser.conftest import STEM
-from tests.browser.test_looks import is_accessible, record, stays_in_the_window
+from tests.browser.test_looks import SPACED, is_accessible, record, stays_in_the_window
+from tests.unruly import ADDRESS, LONG
 
 Open = Callable[..., Page]
 
@@ -56,16 +57,16 @@ def planted(folder: Path) -> Path:
     pixels = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     pixels[..., 2] = 255
     pixels[30:90, 80:100] = (255, 0, 0)
-    photos = []
+    shown = []
     for number in range(2):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "WEBP", lossless=True)
         key = hashlib.sha256(b"planted %d" % number).hexdigest()
         cache.put_entry(key, {"kind": "photo"}, {"webp": buffer.getvalue()})
-        photos.append(Photo(key, f"photo {number}.png", "red things", key))
+        shown.append(Photo(key, f"photo {number}.png", "red things", key))
     strongest = (Example(0, 3.0, PLANTED, HEAT), Example(0, 2.0, heat=HEAT), Example(1, 1.0, PLANTED))
     facts = replace(channel_facts(1, 2, ("", "")), strongest=strongest, ordinary={}, lowest=())
-    known = LayerFacts("photos", "CC0", 2, 0, tuple(photos), SIZE, {0: facts, 1: ChannelFacts()})
+    known = LayerFacts("photos", "CC0", 2, 0, tuple(shown), SIZE, {0: facts, 1: ChannelFacts()})
     return build_site(plan, cache, {("net", "deep"): put_facts(cache, known)}).output
 
 
@@ -305,6 +306,28 @@ def test_the_page_is_accessible_and_no_wider_than_its_window(
     stays_in_the_window(page)
     page.emulate_media(forced_colors="active")
     is_accessible(page)
+
+
+def test_long_names_stay_in_the_window(opened: Open, tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path, {LONG: anatomy([layer(LONG, 2, "input")], name="net")}, {LONG: {"layers": [LONG]}}
+    )
+    cache = fill(plan)
+    facts = channel_facts(3, 24, (LONG, LONG), [LONG, "b", "c"])
+    facts = replace(
+        facts,
+        labels=(replace(facts.labels[0], label=LONG),),
+        relatives=(Neighbour(LONG, LONG, 1, 0.9), Neighbour("other", LONG, 1, 0.8)),
+    )
+    shown = tuple(replace(photo, label=LONG, name=ADDRESS) for photo in photos(cache, 24))
+    known = LayerFacts(LONG, ADDRESS, 24, 0, shown, (160, 160), {0: facts})
+    output = build_site(plan, cache, {(LONG, LONG): put_facts(cache, known)}).output
+    (path,) = output.glob("models/*/*/0.html")
+    page = opened(path.as_uri())
+    page.locator(".choice input").nth(3).check()
+    stays_in_the_window(page)
+    page.add_style_tag(content=SPACED)
+    stays_in_the_window(page, 320)
 
 
 def test_it_prints_crops_and_figures(opened: Open, evident: Evident) -> None:
