@@ -23,7 +23,7 @@ Summaries = Callable[[str], "Summary | None"]
 
 SHOWN = 5
 """Exciting and inhibiting channels that are named, of each."""
-LARGEST_KERNEL = 9
+LARGEST_KERNEL = 7
 """Rows and columns of a kernel as it is shown; a larger one is summed up."""
 
 
