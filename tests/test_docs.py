@@ -91,6 +91,7 @@ _YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 def test_the_configs_in_the_documents_are_right(document: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "gallery").mkdir()
     (tmp_path / "gallery" / "chelsea.jpg").write_bytes((ROOT / "docs/gallery/chelsea.jpg").read_bytes())
+    (tmp_path / "photos").mkdir()
     for name in re.findall(r"(?:weights|classes): ([\w./-]+\.\w+)", text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
