@@ -112,6 +112,10 @@ def _facts(facts: ChannelFacts) -> dict[str, Any]:
             recipe: {"strength": one.strength, "times": one.times, "kinship": one.kinship}
             for recipe, one in facts.trust.items()
         },
+        "recognised": {
+            recipe: [{"model": o.model, "rank": o.rank, "probability": o.probability} for o in found]
+            for recipe, found in facts.recognised.items()
+        },
         "strongest": _examples(facts.strongest),
         "ordinary": {f"{share:g}": _examples(found) for share, found in facts.ordinary.items()},
         "lowest": _examples(facts.lowest),
@@ -150,7 +154,9 @@ def _classes(found: Classes | None) -> dict[str, Any] | None:
     return {
         "exact": found.exact,
         **{
-            side: [{"number": one.number, "name": one.name, "effect": one.effect} for one in effects]
+            side: [
+                {"number": o.number, "name": o.name, "effect": o.effect, "photos": o.photos} for o in effects
+            ]
             for side, effects in sides.items()
         },
     }

@@ -144,6 +144,7 @@
   map.addEventListener("click", (event) => {
     const one = byLink.get(event.target.closest("a"));
     const small = event.pointerType === "touch" && (size * view.zoom) / side < 40;
+    if (!dragged && map.classList.contains("moving")) stop(); // whoever leaves at once comes back to where it was
     if (!dragged && !(one && small)) return;
     event.preventDefault();
     if (!dragged && one) {
