@@ -32,10 +32,9 @@
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
   function look({ x = view.x, y = view.y, zoom = view.zoom }) {
     zoom = clamp(zoom, 1, most);
-    // What is seen of it at once: there is nothing beyond its edges.
-    const free = (pixels) => Math.min(0.5, pixels / size / zoom / 2);
-    const [across, down] = [free(map.clientWidth), free(map.clientHeight)];
-    view = { x: clamp(x, across, 1 - across), y: clamp(y, down, 1 - down), zoom };
+    // At its smallest it is in the middle; the larger it is, the nearer to its edges one may go.
+    const edge = 0.5 / zoom ** 2;
+    view = { x: clamp(x, edge, 1 - edge), y: clamp(y, edge, 1 - edge), zoom };
     schedule();
   }
   let waiting = false;
