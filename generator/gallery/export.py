@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from generator.evidence.facts import ChannelFacts, Circuit, Classes, Example, LayerFacts, Neighbour
+from generator.evidence.facts import ChannelFacts, Circuit, Classes, Example, LayerFacts, Neighbour, Photo
 from generator.evidence.histogram import Histogram
 from generator.gallery.cells import Cell, Shot
 from generator.gallery.pages import LayerView, ModelHead
@@ -67,8 +67,25 @@ def _layer(model: ModelHead, layer: LayerView, whole: Cell, facts: LayerFacts | 
             "seen": facts.seen,
             "skipped": facts.skipped,
         },
-        "photos": [{"name": one.name, "label": one.label, "sha256": one.digest} for one in facts.photos],
+        "photos": {number: _photo(facts.photos[number]) for number in _named(facts)},
     }
+
+
+def _named(facts: LayerFacts) -> list[int]:
+    """The photos that exported examples name; a large set has many that only intervals do."""
+    channels = facts.channels.values()
+    return sorted(
+        {
+            example.photo
+            for one in channels
+            for found in (one.strongest, *one.ordinary.values(), one.lowest)
+            for example in found
+        }
+    )
+
+
+def _photo(photo: Photo) -> dict[str, str]:
+    return {"name": photo.name, "label": photo.label, "sha256": photo.digest}
 
 
 def _channel(cell: Cell, facts: ChannelFacts | None, place: tuple[float, float] | None) -> dict[str, Any]:
