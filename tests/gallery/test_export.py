@@ -69,7 +69,7 @@ def written(value: Any, heading: str) -> Iterator[tuple[str, str]]:
     for name, one in value.items() if isinstance(value, dict) else ():
         yield heading, name
         if name in PARTS:
-            for part in one.values() if name in BY_NAME else [one]:
+            for part in one.values() if name in BY_NAME and isinstance(one, dict) else [one]:
                 yield from written(part, PARTS[name])
 
 
