@@ -142,7 +142,8 @@ def opened(step: Step) -> Swaps | None:
     """What to call in a step's place so that it is linear: nothing if it is; None if it can't be."""
     operation, kind = step.operation, type(step.operation).__name__
     activation = getattr(operation, "activation", None)
-    name = getattr(activation, "__name__", "")
+    # It may be a layer, such as Softmax().
+    name = getattr(activation, "__name__", type(activation).__name__.lower())
     if kind in _ACTIVATIONS or (kind == "Activation" and name not in _BOUNDED):
         return {step.name: hand_on}
     if kind in _MAXIMA:

@@ -162,6 +162,11 @@ def test_layers_that_keep_channels_first_are_read() -> None:
     assert np.allclose(kernels(way(net, "column", "gate"), [0, 1])[:, 0, 0], np.eye(2))
 
 
+def test_a_softmax_given_as_a_layer_is_no_activation_to_open() -> None:
+    net = network(layers.Dense(5, activation=layers.Softmax(), name="late"))
+    assert "late" in way(net, "early", "late").obstacle
+
+
 def test_kinship_without_examples_is_none() -> None:
     from generator.evidence.trust import kinship
 
