@@ -71,15 +71,17 @@ LEVELS = 6
 """Levels of a heat map on a page: two cells go into one of DIGITS, which halves most of a page's data."""
 
 
+_LEVEL = {digit: round(place / (len(DIGITS) - 1) * (LEVELS - 1)) for place, digit in enumerate(DIGITS)}
+# Looked up rather than computed: a large gallery has millions of them.
+_PACKED = {a + b: DIGITS[LEVELS * _LEVEL[a] + _LEVEL[b]] for a in DIGITS for b in DIGITS}
+_PACKED |= {digit: DIGITS[LEVELS * level] for digit, level in _LEVEL.items()}
+
+
 def packed(heat: Sequence[str]) -> str:
     """Rows of a heat map's digits, 0 to 35, as `<width>:` and, row after row, a digit for every two cells."""
     width = len(heat[0])
-    text = [f"{width}:"]
-    for row in heat:
-        levels = [round(DIGITS.index(digit) / 35 * (LEVELS - 1)) for digit in row] + [0] * (width % 2)
-        pairs = zip(levels[::2], levels[1::2], strict=True)
-        text += [DIGITS[LEVELS * first + second] for first, second in pairs]
-    return "".join(text)
+    pairs = (row[at : at + 2] for row in heat for at in range(0, width, 2))
+    return f"{width}:" + "".join(map(_PACKED.__getitem__, pairs))
 
 
 def _squares(kernel: Kernel) -> Iterator[tuple[int, str]]:

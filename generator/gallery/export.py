@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from pydantic_core import to_json
 
 from generator.evidence.facts import ChannelFacts, Circuit, Classes, Example, LayerFacts, Neighbour, Photo
 from generator.evidence.histogram import Histogram
@@ -29,18 +29,8 @@ def layer_export(
 
 
 def _line(value: object) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no numbers that are none, and needs no more than seven digits of those that are."""
-    if isinstance(value, float):
-        return float(f"{value:.7g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
+    # JSON has no numbers that are none.
+    return to_json(value, inf_nan_mode="null").decode()
 
 
 def _layer(model: ModelHead, layer: LayerView, whole: Cell, facts: LayerFacts | None) -> dict[str, Any]:
