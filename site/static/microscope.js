@@ -5,6 +5,8 @@
 
   const root = document.currentScript.dataset.root;
   const html = document.documentElement;
+  /** What a page's own script (grid.js, map.js) adds: `parts` of the address, `showPins`, `pinned`, `filter`. */
+  const extension = {};
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
@@ -111,11 +113,7 @@
         link.ariaLabel = list.length ? `Compare, ${list.length} pinned` : null;
       }
       for (const button of all("[data-pin]")) button.setAttribute("aria-pressed", list.includes(button.dataset.pin));
-      for (const cell of grid ? all("a", grid) : []) {
-        const pinned = list.includes(addressOf(cell));
-        cell.classList.toggle("pinned", pinned);
-        cell.ariaDescription = pinned ? "pinned" : null;
-      }
+      extension.showPins?.(list);
     },
   };
 
@@ -266,177 +264,22 @@
     if (hasty) find("[aria-selected=true]", list)?.click();
   }
 
-  // -- a layer's grid ----------------------------------------------------------------------------
-
-  // An address such as #dream&negative&sort=activation&filter=3-6 holds a recipe of the layer as a whole, one
-  // of the grid, and how the grid is sorted and filtered, each only where it is not as usual.
-  const tools = find("[data-grid-tools]");
-  const grid = tools && find("[data-grid]");
-  const STATES = { d: "dead", f: "failed", m: "not yet", n: "none" };
-  let cells = [];
-  let layer;
-  let recipe;
-  let remark = "";
-
-  const folder = () => (grid ? grid.dataset.grid : "");
-  const addressOf = (link) => `${folder()}/${parseInt(link.getAttribute("href"), 10)}/${recipe.slug}`;
-
-  function startGrid() {
-    layer = JSON.parse(find("#layer-data").textContent);
-    cells = all("li", grid).map((item, index) => {
-      const link = find("a", item);
-      return { item, link, index, channel: parseInt(link.getAttribute("href"), 10), words: fold(item.dataset.words || "") };
-    });
-    recipe = layer.recipes[0];
-    if (store.get("size")) tools.elements.size.value = store.get("size");
-    readGrid();
-    tools.addEventListener("submit", (event) => event.preventDefault());
-    tools.addEventListener("input", onTool);
-    grid.addEventListener("keydown", moveInGrid);
-    grid.addEventListener("click", onCell);
-    startPreview();
-  }
-  function onTool({ target }) {
-    const { name, value } = target;
-    if (name === "size") { html.style.setProperty("--tile", value + "px"); store.set("size", value); return; }
-    if (name === "sort") { store.set("sort", value); sortCells(); }
-    if (name === "filter") filterCells();
-    if (name === "recipe") useRecipe(layer.recipes.find((one) => one.slug === value));
-    writeAddress();
-  }
-  /** Show the grid as the address says; sorted, where it doesn't, as the reader last sorted one. */
-  function readGrid() {
-    const { places, value } = readAddress();
-    setSort(value("sort") || store.get("sort"));
-    tools.elements.filter.value = value("filter");
-    useRecipe(layer.recipes.find((one) => places.includes(one.slug)) || layer.recipes[0]);
-  }
-  function setSort(by) {
-    const option = [...tools.elements.sort.options].find((one) => one.value === by);
-    tools.elements.sort.value = option ? by : "index";
-  }
-  function useRecipe(wanted) {
-    const changed = wanted !== recipe;
-    recipe = wanted;
-    const radio = all("[name=recipe]", tools).find((one) => one.value === recipe.slug);
-    if (radio) radio.checked = true;
-    if (changed) cells.forEach(paint);
-    const sparsity = find("option[value=sparsity]", tools);
-    if (sparsity) sparsity.disabled = !recipe.sparsity;
-    sortCells();
-    if (changed) pins.show();
-  }
-  /** Show a cell by the recipe: another contact sheet, at the same place of it. */
-  function paint({ link, index, channel }) {
-    const state = recipe.states[index];
-    const crop = find(".crop", link);
-    const shown = state === "s" || state === "d";
-    crop.classList.toggle("none", !shown);
-    link.classList.toggle("dead", state === "d");
-    link.setAttribute("href", `${channel}.html#${recipe.slug}`);
-    if (!shown) { crop.replaceChildren(STATES[state]); return; }
-    let image = find("img", crop);
-    if (!image) {
-      image = make("img", { alt: "", loading: "lazy" });
-      crop.style.cssText = `--c:${(index % 64) % 8};--r:${Math.floor((index % 64) / 8)}`;
-      crop.replaceChildren(image);
-    }
-    image.src = `${recipe.slug}/sheet-${Math.floor(index / 64)}.webp`;
-    image.alt = `${grid.dataset.name}, channel ${channel}, recipe ${recipe.name}`;
-  }
-  function sortCells() {
-    const { sort } = tools.elements;
-    const unknown = sort.value === "sparsity" && !recipe.sparsity;
-    if (unknown) sort.value = "index";
-    const by = sort.value;
-    remark = unknown ? `Sparsity is not known of “${recipe.name}”: sorted by channel.`
-      : by === "similarity" && recipe !== layer.recipes[0] ? `Likeness is that of “${layer.recipes[0].name}”.` : "";
-    const order = layer.orders[by];
-    const value = { activation: recipe.activation, sparsity: recipe.sparsity }[by];
-    // A channel that is driven down is at its best at the bottom.
-    const { sign } = recipe;
-    let sorted = cells;
-    if (order) sorted = order.map((index) => cells[index]);
-    else if (value) sorted = [...cells].sort((a, b) => sign * ((value[b.index] ?? -sign * Infinity) - (value[a.index] ?? -sign * Infinity)) || a.index - b.index);
-    if (sorted.some((cell, place) => grid.children[place] !== cell.item)) grid.replaceChildren(...sorted.map((cell) => cell.item));
-    filterCells();
-  }
-  function filterCells() {
-    const tokens = fold(tools.elements.filter.value).split(/[\s,#]+/).filter(Boolean);
-    let count = 0;
-    for (const cell of cells) {
-      cell.item.hidden = tokens.length > 0 && !fits(cell, tokens);
-      if (!cell.item.hidden) count++;
-    }
-    find("output", tools).textContent = [tokens.length ? `${count} of ${cells.length}` : "", remark].filter(Boolean).join(". ");
-    find(".nothing").hidden = count > 0;
-  }
-  const RANGE = /^(\d+)(?:[-–](\d+))?$/;
-  /** Numbers and ranges widen (any will do), words narrow (all must be there). */
-  function fits(cell, tokens) {
-    const ranges = tokens.map((token) => RANGE.exec(token)).filter(Boolean);
-    const rest = tokens.filter((token) => !RANGE.test(token));
-    const text = cell.words + " " + (STATES[recipe.states[cell.index]] || "");
-    return (!ranges.length || ranges.some(([, a, b]) => +a <= cell.channel && cell.channel <= +(b ?? a)))
-      && rest.every((token) => text.includes(token));
-  }
-  function moveInGrid(event) {
-    const links = cells.length ? all("li:not([hidden]) > a", grid) : [];
-    const here = links.indexOf(document.activeElement);
-    if (here < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -here, End: links.length - 1 - here };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    links[here + steps[event.key]]?.focus();
-  }
-  function onCell(event) {
-    const link = event.target.closest("a");
-    if (!link || !tools.elements.pinning.checked || !isPlain(event)) return;
-    event.preventDefault();
-    pins.toggle(addressOf(link));
-  }
-
-  /** Resting on a thumbnail shows the picture large; touch screens have no resting. */
-  function startPreview() {
-    if (!matchMedia("(hover: hover) and (pointer: fine)").matches) return;
-    const picture = make("img", { alt: "" });
-    const box = document.body.appendChild(make("div", { className: "preview", hidden: true, ariaHidden: "true" }, picture));
-    let timer;
-    const hide = () => { clearTimeout(timer); picture.onload = null; box.hidden = true; };
-    grid.addEventListener("pointerover", (event) => {
-      const link = event.target.closest("li > a");
-      hide();
-      if (!link || !find("img", link)) return;
-      timer = setTimeout(() => {
-        picture.onload = (event) => { crisp(event); placeBeside(box, link.getBoundingClientRect()); };
-        picture.src = `${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
-      }, 350);
-    });
-    grid.addEventListener("pointerleave", hide);
-    addEventListener("scroll", hide, { passive: true });
-    addEventListener("keydown", hide);
-  }
-  function placeBeside(box, cell) {
-    box.hidden = false;
-    const { width, height } = box.getBoundingClientRect();
-    const right = cell.right + 12 + width < innerWidth;
-    box.style.left = (right ? cell.right + 12 : Math.max(8, cell.left - 12 - width)) + "px";
-    box.style.top = Math.max(8, Math.min(innerHeight - height - 8, cell.top + cell.height / 2 - height / 2)) + "px";
-  }
-
   // -- a channel, or a layer as a whole ----------------------------------------------------------
 
   const shots = all(".shot");
   let current = shots[0];
+  // A layer as a whole stands folded above its grid until one of its recipes is asked for.
+  const folded = find(".whole.folded");
+  const isOpen = () => !folded || folded.classList.contains("open");
 
   function startShots() {
+    if (folded) find(".band").after(folded);
     for (const link of all(".recipes a")) {
       link.addEventListener("click", (event) => {
         if (!isPlain(event)) return;
         event.preventDefault();
-        showShot(shots.find((shot) => "#" + shot.id === link.hash));
+        const asked = shots.find((shot) => "#" + shot.id === link.hash);
+        openShot(asked, !folded || !isOpen() || asked !== current);
         writeAddress();
       });
     }
@@ -445,16 +288,24 @@
   }
   function readShot() {
     const { places } = readAddress();
-    showShot(shots.find((shot) => places.includes(shot.id)) || shots[0]);
+    const asked = shots.find((shot) => places.includes(shot.id));
+    openShot(asked || shots[0], Boolean(asked));
+  }
+  function openShot(shot, open) {
+    folded?.classList.toggle("open", open);
+    showShot(shot);
   }
   function showShot(shot) {
     current = shot;
     for (const button of all("[data-still]")) play(button);
     for (const other of shots) other.classList.toggle("current", other === shot);
-    for (const link of all(".recipes a")) link.toggleAttribute("aria-current", link.hash === "#" + shot.id);
+    for (const link of all(".recipes a")) link.toggleAttribute("aria-current", isOpen() && link.hash === "#" + shot.id);
+    for (const part of all("[data-of]")) part.classList.toggle("current", part.dataset.of === shot.id);
     // The recipe stays the same from channel to channel, and on the way up to their grid.
-    for (const link of all("a[rel], .film a, :is(link, .crumbs a)[href^='index.html']")) link.href = link.getAttribute("href").split("#")[0] + (shot === shots[0] ? "" : "#" + shot.id);
+    for (const link of all("a[rel], .film a, :is(link, .crumbs a)[href^='index.html']")) link.href = link.getAttribute("href").split("#")[0] + (isUsual() ? "" : "#" + shot.id);
   }
+  /** Whether the address need not name what is shown. */
+  const isUsual = () => (folded ? !isOpen() : current === shots[0]);
   /** The animation in place of the still, or back. The file is only asked for when it is to be seen. */
   function play(button) {
     const image = find("img.large", button.closest(".shot"));
@@ -507,19 +358,10 @@
   }
   function writeAddress() {
     const parts = [];
-    if (current !== shots[0]) parts.push(current.id);
-    if (grid) {
-      const { sort, filter } = tools.elements;
-      if (recipe !== layer.recipes[0]) parts.push(recipe.slug);
-      if (sort.value !== "index") parts.push("sort=" + sort.value);
-      if (filter.value.trim()) parts.push("filter=" + encodeURIComponent(filter.value.trim()));
-    }
-    replaceHash(parts.join("&"));
+    if (shots.length && !isUsual()) parts.push(current.id);
+    replaceHash([...parts, ...(extension.parts?.() || [])].join("&"));
   }
-  addEventListener("hashchange", () => {
-    if (shots.length) readShot();
-    if (grid) readGrid();
-  });
+  addEventListener("hashchange", () => { if (shots.length) readShot(); });
 
   // -- compare -----------------------------------------------------------------------------------
 
@@ -657,11 +499,11 @@
   // -- keys and buttons --------------------------------------------------------------------------
 
   const follow = (selector) => { const link = find(selector); if (link) location.href = link.href; return Boolean(link); };
-  const currentPin = () => (document.activeElement?.closest("[data-grid] a") ? addressOf(document.activeElement)
-    : find(".shot.current [data-pin]")?.dataset.pin);
+  const currentPin = () => extension.pinned?.() || find(".shot.current [data-pin]")?.dataset.pin;
   const showOwn = () => { showSelection(""); find("main").focus(); };
 
   const ACTIONS = {
+    fold() { openShot(current, false); writeAddress(); find(".band a").focus(); },
     search, help, theme: switchTheme, play,
     unpin() { pins.save([]); showOwn(); },
     adopt() {
@@ -682,7 +524,7 @@
     Home: () => follow("a[rel=first]"), End: () => follow("a[rel=last]"),
     g: () => follow("link[rel=up]"), c: () => follow("[data-pins]"),
     a: () => { const button = find(".shot.current [data-animation]"); if (button) play(button); return Boolean(button); },
-    f: () => { tools?.elements.filter.focus(); return Boolean(tools); },
+    f: () => { extension.filter?.focus(); return Boolean(extension.filter); },
     p: () => { const address = currentPin(); if (address) pins.toggle(address); return Boolean(address); },
   };
   /** Whether arrow keys have something to move here: a control, or a part of the page that scrolls by itself. */
@@ -704,7 +546,7 @@
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing || !usesKeys()) return;
     // With Shift they select text.
     if (/^Arrow|^Home$|^End$/.test(event.key) && (event.shiftKey || usesArrows(event.target))) return;
-    const recipes = all(grid ? "[name=recipe]" : ".recipes a");
+    const recipes = all(find("[name=recipe]") ? "[name=recipe]" : ".recipes a");
     if (/^[1-9]$/.test(event.key) && recipes[event.key - 1]) recipes[event.key - 1].click();
     else if (!SHORTCUTS[event.key] || SHORTCUTS[event.key]() === false) return;
     event.preventDefault();
@@ -733,7 +575,9 @@
 
   showKeys();
   if (shots.length) startShots();
-  if (grid) startGrid();
   if (comparison) startCompare();
   pins.show();
+
+  // For the scripts of single kinds of pages, which come after this one.
+  window.microscope = { root, find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension };
 })();
