@@ -15,7 +15,7 @@ from tests.conftest import ROOT, Rendered, environment
 PACKAGE = ROOT / "generator"
 
 LEVELS = [
-    {"errors", "quiet", "resources", "targets", "__init__"},
+    {"errors", "quiet", "resources", "targets"},
     {"config"},
     {"cache", "datasets"},
     {"models"},
@@ -27,7 +27,7 @@ LEVELS = [
     {"inquiries"},
     {"pipeline", "gallery"},
     {"console", "api"},
-    {"cli"},
+    {"cli", "__init__"},
     {"__main__"},
 ]
 """Lowest first: a part imports from its own level and from those before it."""

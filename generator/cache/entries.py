@@ -37,7 +37,7 @@ from generator.cache.encoding import (
     written_record,
 )
 from generator.cache.index import Index
-from generator.cache.local import LocalStore
+from generator.cache.local import LocalStore, ReadOnlyStore
 from generator.cache.records import Failure, Record
 from generator.cache.store import State, Store
 
@@ -68,9 +68,9 @@ class Snapshot:
 class Cache:
     """A folder of entries; see the module's text for its shape."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
-        self.store: Store = LocalStore(folder)
+        self.store: Store = ReadOnlyStore(folder) if read_only else LocalStore(folder)
 
     # -- entries of any kind -----------------------------------------------------------------------
 

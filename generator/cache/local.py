@@ -68,6 +68,18 @@ class LocalStore:
         return self.folder / name
 
 
+class ReadOnlyStore(LocalStore):
+    """The same, of which nothing is changed: CacheError for whoever tries."""
+
+    def put(self, name: str, data: bytes, *, durable: bool = True) -> None:
+        """Refuse."""
+        raise CacheError(f"{self.path(name)}: opened for reading only")
+
+    def delete(self, name: str) -> None:
+        """Refuse."""
+        raise CacheError(f"{self.path(name)}: opened for reading only")
+
+
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:

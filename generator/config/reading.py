@@ -17,7 +17,7 @@ from generator.config.mistakes import read_recipe, read_settings, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
 from generator.config.recipes import Recipe
 from generator.config.schema import NO_EVIDENCE, Config, ModelConfig, RecipeConfig
-from generator.config.yaml_file import read_yaml
+from generator.config.yaml_file import Yaml, read_yaml
 from generator.errors import ConfigError, UserError
 
 
@@ -56,6 +56,15 @@ def read_config(path: Path) -> ConfigFile:
     read = read_yaml(path)
     if not isinstance(read.value, dict):
         raise UserError(f"{path}:1: should hold settings such as `models:`; see `build-site init`")
+    return _gathered(read, path)
+
+
+def config_of(values: dict[str, Any], folder: Path) -> ConfigFile:
+    """Check settings that no file holds, as if they stood in one in `folder`. Changes `values`."""
+    return _gathered(Yaml(values), folder / "config.yaml")
+
+
+def _gathered(read: Yaml, path: Path) -> ConfigFile:
     config, problems = read_settings(read.value, read.unusable)
     file = ConfigFile(path, config, read.lines, [*read.problems, *problems])
     file.problems += _nameless(file)

@@ -34,6 +34,14 @@ def network(name: str, config: ModelConfig, fingerprint: str) -> Any:
     return model
 
 
+def put(name: str, config: ModelConfig, model: Any) -> None:
+    """Let `network` give, for that name and config, a Model that is open already."""
+    global _network
+    if _network is None or _network[2] is not model:
+        forget()
+    _network = (name, config, model)
+
+
 def kept(key: Hashable, make: Callable[[], T]) -> T:
     """What `make` gives, made once for each key as long as it is among the last few that were asked for."""
     if key not in _kept:

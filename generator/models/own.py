@@ -115,6 +115,17 @@ def made(source: str, config: ModelConfig) -> Opened:
     return _own(network, source, config.weights, f"made by {source}")
 
 
+# -- networks that are open already ------------------------------------------------------------------
+
+
+def live(network: Any, source: str) -> Opened:
+    """A network that the caller has made, with the weights that it has.
+
+    Layers that are used get further nodes, and names that TensorFlow can bear: see `undisturbed`.
+    """
+    return _own(network, source, "imagenet", "handed over as a live model")
+
+
 def seed() -> None:
     """Make random weights the same in every process, so that their pictures keep their keys."""
     import keras

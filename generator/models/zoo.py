@@ -57,6 +57,15 @@ def open_model(name: str, config: ModelConfig) -> Model:
         raise ModelError(f"{source}: {told(error)}") from error
 
 
+def live_model(network: Any, name: str, config: ModelConfig) -> Model:
+    """The same of a Keras network that is open already; of the config its preprocessing and classes count.
+
+    Raises ModelError when it is of a kind that can't be shown.
+    """
+    source = f"live:{name}"
+    return _read(own.live(network, source), source, config)
+
+
 def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
     from generator.models.scores import score_layers
 
