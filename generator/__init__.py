@@ -3,13 +3,16 @@
 For notebooks: `from generator import open_model, render, survey, open_cache`; see docs/api.md.
 """
 
+# Nothing else: this is imported before files beside a config are kept from taking a module's place.
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from generator.api import ChannelEvidence as ChannelEvidence
     from generator.api import Crop as Crop
     from generator.api import Evidence as Evidence
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from generator.api import open_cache as open_cache
     from generator.api import open_model as open_model
     from generator.api import survey as survey
+else:
+    ModuleType = type(sys)
 
 _HANDED_ON = (
     *("ChannelEvidence", "Crop", "Evidence", "LayerEvidence", "Model", "OpenCache", "Picture", "Row"),
@@ -31,7 +36,7 @@ _HANDED_ON = (
 class _Package(ModuleType):
     """Hands the Python door on when it is asked for: what the command line needs must not wait for it."""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name not in _HANDED_ON:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         from generator import api
@@ -39,14 +44,14 @@ class _Package(ModuleType):
         return getattr(api, name)
 
     @property
-    def render(self) -> Any:
+    def render(self) -> object:
         """The door's function; Python would put the package `generator.render` here once that is imported."""
         from generator.api import render
 
         return render
 
     @render.setter
-    def render(self, module: ModuleType) -> None:
+    def render(self, module: object) -> None:
         pass
 
     def __dir__(self) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import generator
+from generator import api
 from generator.errors import UserError
 from tests.conftest import ROOT, environment
 
@@ -52,7 +53,7 @@ def test_the_document_s_examples_run_one_after_the_other(place: Path) -> None:
 def test_the_document_has_every_name() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     assert all(f"`{name}`" in text for name in ("open_model", "render", "survey", "open_cache"))
-    assert all(name in dir(generator) for name in generator.api.__all__)
+    assert all(name in dir(generator) for name in api.__all__)
 
 
 def test_the_notebook_runs() -> None:

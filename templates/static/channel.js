@@ -22,6 +22,7 @@
   const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz";
   const canvas = make("canvas", { ariaHidden: "true" });
   let shown = null;
+  let dismissed = null;
 
   /** The whole photo in place of the crop, lit where the channel is on; with none, crops again. */
   function look(example) {
@@ -59,9 +60,12 @@
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType === "touch") return;
     const example = exampleOf(event);
+    // What comes to lie under a pointer that rests, as the map goes, is pointed at anew: not by the reader.
+    if (example && example === dismissed) return;
+    dismissed = null;
     if (example || !shown?.matches(":focus")) look(example);
   });
-  document.addEventListener("focusin", (event) => look(exampleOf(event)));
+  document.addEventListener("focusin", (event) => { dismissed = null; look(exampleOf(event)); });
   // Touch knows neither pointing nor, everywhere, focus: a tap shows the photo, another the crop.
   let before = null;
   document.addEventListener("pointerdown", () => { before = shown; }, true);
@@ -70,7 +74,11 @@
     if (example) look(event.pointerType === "touch" && example === before ? null : example);
     else if (event.pointerType === "touch") look(null);
   });
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") look(null); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    dismissed = shown;
+    look(null);
+  });
 
   // -- intervals of the histogram ----------------------------------------------------------------
 
