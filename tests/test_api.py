@@ -138,6 +138,60 @@ def test_a_survey_of_images_finds_what_one_of_their_files_finds(model: Any, plac
     assert crop.image.width <= 160 and crop.value == files["first"][0].facts.strongest[0].value
 
 
+def strongest(model: Any, photos: Any) -> list[float]:
+    return [e.value for e in generator.survey(model, photos, "first", 0)["first"][0].facts.strongest]
+
+
+def test_arrays_mean_the_same_in_bytes_whole_numbers_and_floats(model: Any) -> None:
+    """Numbers up to 255 were once cut off at 1: white pictures, and evidence of these."""
+    pixels = [np.random.default_rng(n).integers(0, 256, (40, 40, 3), dtype=np.uint8) for n in range(4)]
+    expected = strongest(model, pixels)
+    assert expected
+    for same in (
+        [one.astype("int64") for one in pixels],
+        [one.astype("float32") for one in pixels],
+        [one / 255 for one in pixels],
+        np.stack(pixels),
+    ):
+        assert strongest(model, same) == expected
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_images_of_any_mode_are_shown(model: Any, place: Path, mode: str) -> None:
+    with Image.open(place / "photos" / "0.png") as image:
+        shown = image.convert("L") if mode in ("I;16", "F") else image
+        assert strongest(model, [shown.convert(mode)])
+
+
+def test_a_data_set_may_be_the_current_folder_or_have_any_name(
+    model: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree("photos", "none")
+    expected = strongest(model, "none")
+    monkeypatch.chdir("photos")
+    assert strongest(model, ".") == expected
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_channels_that_all_do_the_same_have_no_places_on_a_map(model: Any, place: Path, count: int) -> None:
+    """Blank pictures: t-SNE once ended the process."""
+    blank = [Image.new("RGB", (40, 40), (n, n, n)) for n in range(count)]
+    for layer in ("first", "classes"):
+        found = generator.survey(model, blank, layer)[layer]
+        assert found.facts.seen == count and len(found.facts.places) in (0, len(found))
+
+
+def test_the_current_folder_may_change_between_calls(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    keras.models.load_model("my-network.keras").save_weights("own.weights.h5")
+    Path("names.txt").write_text("a\nb\nc\nd\ne\n")
+    given = {"weights": "own.weights.h5", "classes": "names.txt", "preprocessing": "unit"}
+    model = generator.open_model("my-network.keras", **given)
+    monkeypatch.chdir("photos")
+    assert len(generator.render(model, "first", [0], **QUICK)) == 1
+
+
 def test_a_cache_is_read_and_never_changed(model: Any, place: Path) -> None:
     generator.render(model, "first", "all", cache="kept", **QUICK)
     generator.survey(model, "photos", "first", "all", cache="kept")
@@ -163,6 +217,16 @@ def test_a_cache_is_read_and_never_changed(model: Any, place: Path) -> None:
         ),
         (lambda model: generator.survey(model, "nowhere", "first"), "no such folder or file"),
         (lambda model: generator.survey(model, [None], "first"), "photos[0]: NoneType is no image"),
+        (
+            lambda model: generator.survey(model, [np.full((4, 4), np.nan)], "first"),
+            "photos[0]: holds values",
+        ),
+        (lambda model: generator.survey(model, [], "first"), "photos: an empty sequence"),
+        (lambda model: generator.render("my-network", "first"), "'my-network' is no opened network"),
+        (
+            lambda model: generator.survey("my-network", "photos", "first"),
+            "'my-network' is no opened network",
+        ),
         (lambda model: generator.open_model("nosuchnet"), "no network 'nosuchnet'"),
         (lambda model: generator.open_model(5), "5 is no network"),
         (lambda model: generator.open_cache("photos"), "is no cache"),

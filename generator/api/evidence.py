@@ -13,15 +13,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from generator.api.models import Model
+from generator.api.models import Model, given_model
 from generator.api.pictures import planned
 from generator.api.rows import Row, png
 from generator.api.work import Channels, Progress, asked, cache_of, worked_off
 from generator.cache.entries import Cache
+from generator.config.schema import NO_EVIDENCE
+from generator.datasets import decoding
+from generator.datasets.decoding import PictureError
 from generator.datasets.known import known_dataset
-from generator.datasets.sources import DataSet, read_dataset
+from generator.datasets.sources import DataSet, image_of, read_dataset
 from generator.errors import UserError
 from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Photo
 from generator.inquiries.inquiry import inquiries_of
@@ -148,6 +151,7 @@ def survey(
     """
     kept = cache_of(cache)
     names = [layers] if isinstance(layers, str) else list(layers)
+    given_model(model)
     with _dataset(photos, kept) as dataset, model.at_hand():
         label = _name(photos)
         plan = planned(
@@ -180,7 +184,9 @@ def read_facts(key: str, cache: Cache) -> LayerEvidence | None:
 
 
 def _name(photos: Photos) -> str:
-    return Path(photos).stem if isinstance(photos, str | Path) else "photos"
+    """What the data set is called; a config takes one of the other names for none."""
+    name = Path(photos).resolve().stem if isinstance(photos, str | Path) else ""
+    return "photos" if name in ("", NO_EVIDENCE) else name
 
 
 @contextmanager
@@ -192,17 +198,18 @@ def _dataset(photos: Photos, cache: Cache) -> Iterator[DataSet]:
     with TemporaryDirectory(prefix="pocket-microscope-") as folder:
         for number, image in enumerate(photos):
             _as_image(image, number).save(Path(folder) / f"{number:06}.png")
+        if not any(Path(folder).iterdir()):
+            raise UserError("photos: an empty sequence; give a folder, or images")
         yield read_dataset(Path(folder))
 
 
 def _as_image(image: Any, number: int) -> Image.Image:
-    """An image of Pillow's, or an array (height, width[, colours]) of bytes, or of numbers from 0 to 1."""
-    if isinstance(image, Image.Image):
-        return image
-    pixels = np.asarray(image)
+    """An image as its file would be read, or an array as one in an .npz would."""
     try:
-        if pixels.dtype != np.uint8:
-            pixels = (np.clip(pixels.astype("float64"), 0, 1) * 255).round().astype(np.uint8)
-        return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
+        if isinstance(image, Image.Image):
+            return decoding.plain(ImageOps.exif_transpose(image))
+        return image_of(np.asarray(image))
+    except PictureError as error:
+        raise UserError(f"photos[{number}]: {error.message}") from None
     except (TypeError, ValueError, IndexError):
         raise UserError(f"photos[{number}]: {type(image).__name__} is no image and no array of one") from None

@@ -20,6 +20,9 @@ from generator.models.anatomy import Anatomy, Layer
 from generator.models.undisturbed import undisturbed
 from generator.plan import layer_problems
 
+KEYWORDS = ("imagenet", "none")
+"""Weights that are no file."""
+
 
 class Model:
     """An opened network. `network` is the Keras model, `anatomy` all that is known of it."""
@@ -100,9 +103,11 @@ def open_model(
     call sees it as it then is. Raises UserError, in one line with the fix, when it can't be shown; warns when
     the range of its input is a guess.
     """
-    given: Settings = {"weights": str(weights), "preprocessing": preprocessing, "classes": _classes(classes)}
+    file = str(weights) if weights in KEYWORDS else _path(weights)
+    given: Settings = {"weights": file, "preprocessing": preprocessing, "classes": _classes(classes)}
     if isinstance(network, str | Path):
         source = os.fspath(network)
+        source = _path(source) if is_place(source) else source
         given |= {"source": source, "imports": list(imports), "input_size": input_size}
         model = Model(name or _name_of(source), given)
     else:
@@ -120,6 +125,19 @@ def open_model(
     return model
 
 
+def given_model(model: object) -> None:
+    """Raises ModelError for what is no opened network, such as a name or a Keras model."""
+    if not isinstance(model, Model):
+        raise ModelError(
+            f"{model!r:.60} is no opened network; `open_model` makes one of a name or a Keras model"
+        )
+
+
+def _path(path: str | Path) -> str:
+    """Absolute, unless it is so from the home folder: a notebook may change its folder between calls."""
+    return os.fspath(path) if os.fspath(path).startswith("~") else str(Path(path).absolute())
+
+
 def _name_of(source: str) -> str:
     return Path(source).stem if is_place(source) else source
 
@@ -127,7 +145,7 @@ def _name_of(source: str) -> str:
 def _classes(classes: str | Path | Sequence[str] | None) -> str | None:
     """The path of a file of class names, as the config wants it."""
     if classes is None or isinstance(classes, str | Path):
-        return None if classes is None else os.fspath(classes)
+        return None if classes is None else _path(classes)
     lines = [" ".join(str(one).split()) for one in classes]
     text = "\n".join(lines) + "\n"
     path = own_folder() / f"classes-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"

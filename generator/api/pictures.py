@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from generator.api.models import Model
+from generator.api.models import Model, given_model
 from generator.api.rows import Row, png
 from generator.api.work import Channels, Progress, asked, cache_of, checked, recipes_of, refuse, worked_off
 from generator.cache.entries import Cache
@@ -68,6 +68,7 @@ def render(
     """
     kept = cache_of(cache)
     chosen = asked(channels)
+    given_model(model)
     with model.at_hand():
         plan = planned(model, [layer], chosen, recipe, settings, kept)
         due = plan.due(kept)

@@ -206,11 +206,18 @@ class _Arrays:
         return hashlib.sha256(f"{row.dtype}{row.shape}".encode() + row.tobytes()).hexdigest()
 
     def image(self, name: str) -> Image.Image:
-        row = self._images[int(name)]
-        row = row[..., 0] if row.ndim == 3 and row.shape[-1] == 1 else row
-        if row.ndim == 3 and row.shape[-1] not in (3, 4):
-            raise PictureError(f"has {row.shape[-1]} colours; 1, 3 or 4 can be shown")
-        return decoding.plain(Image.fromarray(_bytes(row)))
+        return image_of(self._images[int(name)])
+
+
+def image_of(row: NDArray[Any]) -> Image.Image:
+    """An array (height, width[, colours]) as a picture; PictureError if it can be none.
+
+    Bytes are taken as they are, other whole numbers and floats as of [0, 1] or else [0, 255].
+    """
+    row = row[..., 0] if row.ndim == 3 and row.shape[-1] == 1 else row
+    if row.ndim == 3 and row.shape[-1] not in (3, 4):
+        raise PictureError(f"has {row.shape[-1]} colours; 1, 3 or 4 can be shown")
+    return decoding.plain(Image.fromarray(_bytes(row)))
 
 
 def _bytes(row: NDArray[Any]) -> NDArray[Any]:

@@ -17,13 +17,18 @@ FEWEST = 5
 
 
 def places(summary: Summary, channels: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """(x, y) of each channel, 0 to 1, by what they do at the places that were sampled; seeded."""
+    """(x, y) of each channel, 0 to 1, by what they do at the places that were sampled; seeded.
+
+    None where all do the same: where each is dead, or the pictures are blank.
+    """
     if len(channels) < FEWEST:
         return {}
     from sklearn.manifold import TSNE
 
     rows = summary.places[..., list(channels)].reshape(-1, len(channels))
     found = standardised(rows).T.astype(np.float32)
+    if (found == found[0]).all():
+        return {}  # t-SNE divides by how far they are apart; what it then makes of them ends the process
     perplexity = min(30.0, (len(channels) - 1) / 3)
     placed = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(found)
     low, high = placed.min(axis=0), placed.max(axis=0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from generator.evidence import placing
 from generator.evidence.labels import preferences
 from generator.evidence.relatives import correlations, nearest, redundant
 from generator.evidence.summary import Merger, Summary
@@ -128,3 +130,16 @@ def test_without_a_scale_there_is_no_kinship() -> None:
     random = np.random.default_rng(5)
     same = ways(1, 9, random)
     assert kinship([layer[0] for layer in same], same, ways(1, 30, random)) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 2.5])
+@pytest.mark.parametrize("channels", [5, 40])
+def test_channels_that_never_vary_are_not_placed(value: float, channels: int) -> None:
+    """As in a dead layer: t-SNE ends the process over points that are all one."""
+    summary = SimpleNamespace(places=np.full((6, 4, channels), value, np.float32))
+    assert placing.places(summary, range(channels)) == {}
+
+
+def test_one_sampled_position_places_nothing() -> None:
+    summary = SimpleNamespace(places=np.arange(8, dtype=np.float32).reshape(1, 1, 8))
+    assert placing.places(summary, range(8)) == {}
