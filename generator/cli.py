@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,21 @@ import click
 from generator import __version__
 from generator.config import presets
 from generator.console.group import CommandGroup
-from generator.console.wording import many, seconds, short, size
+from generator.console.options import (
+    ConfigPath,
+    config_argument,
+    debug_option,
+    quiet_option,
+    render_options,
+    shard_option,
+)
+from generator.console.wording import many, short, size
 from generator.errors import SomeFailed, UserError
 
 if TYPE_CHECKING:
     from generator.engines.tasks import Engine
     from generator.plan import Plan
+    from generator.selection import Shard
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -43,58 +51,12 @@ def main() -> None:
     """
 
 
-# -- options that several commands share -----------------------------------------------------------
-
-ConfigPath = click.Path(path_type=Path)
-config_argument = click.argument("config", type=ConfigPath, default=Path("config.yaml"))
-debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's messages.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
-
-
-def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    try:
-        return None if value is None else seconds(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _render_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = [
-        click.option(
-            "--only",
-            multiple=True,
-            metavar="MODEL[/LAYER[/CHANNELS]]",
-            help="Render only these; names may be globs, CHANNELS as in 0-15. May be repeated.",
-        ),
-        click.option("--force", is_flag=True, help="Render again what the cache already holds."),
-        click.option(
-            "--jobs",
-            "-j",
-            type=click.IntRange(1, 256),
-            metavar="N",
-            help="Worker processes. Default: one a core, if memory allows.",
-        ),
-        click.option(
-            "--time-limit",
-            callback=_seconds,
-            metavar="DURATION",
-            help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
-        ),
-        click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
-        quiet_option,
-        debug_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 # -- the main job ----------------------------------------------------------------------------------
 
 
 @main.command()
 @config_argument
-@_render_options
+@render_options
 def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
     from generator.console import session
@@ -108,7 +70,7 @@ def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool
 
 @main.command()
 @config_argument
-@_render_options
+@render_options
 def render(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
     from generator.console import session
@@ -141,14 +103,16 @@ def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
 
 @main.command()
 @config_argument
+@shard_option
 @debug_option
-def plan(config: Path, debug: bool) -> None:
+def plan(config: Path, shard: Shard | None, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
-    from generator.console.session import open_plan, warn_of_guesses, what_is_due
+    from generator.console.due import what_is_due
+    from generator.console.session import open_plan, warn_of_guesses
 
     opened = open_plan(config, quiet=False)
     warn_of_guesses(opened.models)
-    for line in what_is_due(opened):
+    for line in what_is_due(opened, shard):
         click.echo(line)
 
 
@@ -248,7 +212,7 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
     from generator.config.reading import read_config
 
     cache = Cache(read_config(config).check().cache)
-    count = cache.count()
+    count = len(cache.recorded())
     broken = list(cache.verify())
     for key, reason in broken:
         click.echo(f"Broken: {key}: {reason}", err=True)
@@ -278,3 +242,24 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
         count, freed = cache.prune(plan.keys | kept(inquiries_of(plan), cache), dry_run=dry_run)
     verb = "Would remove" if dry_run else "Removed"
     click.echo(f"{verb} {many(count, 'file')}, {size(freed)}.")
+
+
+@main.command()
+@click.argument("others", nargs=-1, required=True, type=ConfigPath, metavar="OTHER_CACHE...")
+@click.option(
+    "--config",
+    type=ConfigPath,
+    default=Path("config.yaml"),
+    help="Whose cache they are copied into. Default: config.yaml.",
+)
+@debug_option
+def merge(others: tuple[Path, ...], config: Path, debug: bool) -> None:
+    """Copy into the config's cache what other caches hold and it lacks, each byte verified.
+
+    What is there already stays as it is; the other caches are only read. Exit code 1 if something is
+    broken and in none of them whole.
+    """
+    from generator.config.reading import read_config
+    from generator.console.merging import merge_caches
+
+    merge_caches(read_config(config).check().cache, others)

@@ -1,9 +1,10 @@
-"""A part of the plan, as `--only` names it."""
+"""A part of the plan, as `--only` names it, or `--shard`."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,33 @@ from dataclasses import dataclass
 from generator.config.schema import Channels
 from generator.errors import UserError
 from generator.plan import Job, Plan
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The `number`th, counted from 1, of `count` parts that keys fall into; a key's part depends on nothing
+    but the key."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """From `3/16`; ValueError for what names no shard."""
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+        number, count = map(int, found.groups()) if found else (0, 0)
+        if count < 1:
+            raise ValueError("should be a shard's number and how many there are, 1/16 to 16/16 for instance")
+        if not 1 <= number <= count:
+            raise ValueError(f"no such shard; they are counted from 1/{count} to {count}/{count}")
+        return cls(number, count)
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def __contains__(self, key: str) -> bool:
+        # Keys are digests, so equal ranges of their first digits hold as many of them.
+        return int(key[:16], 16) * self.count >> 64 == self.number - 1
 
 
 def only(plan: Plan, selections: Iterable[str]) -> list[Job]:

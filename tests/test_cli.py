@@ -38,7 +38,19 @@ def copy(rendered: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_help_names_every_command_and_exit_code(arguments: list[str]) -> None:
     result = click_run(*arguments)
     assert result.exit_code == 0
-    for word in ["build", "render", "html", "plan", "layers", "models", "init", "serve", "verify", "prune"]:
+    for word in [
+        "build",
+        "render",
+        "html",
+        "plan",
+        "layers",
+        "models",
+        "init",
+        "serve",
+        "verify",
+        "prune",
+        "merge",
+    ]:
         assert re.search(rf"^  {word}\b", result.output, re.MULTILINE), word
     assert (
         "Exit codes: 0 done, 1 some pictures failed, 2 the input is wrong, 130 interrupted." in result.output
@@ -46,7 +58,7 @@ def test_help_names_every_command_and_exit_code(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--only", "--force", "--jobs", "--time-limit", "--strict", "--quiet", "--debug"]
+    "option", ["--only", "--shard", "--force", "--jobs", "--time-limit", "--strict", "--quiet", "--debug"]
 )
 def test_rendering_has_its_options(option: str) -> None:
     assert option in click_run("build", "--help").output

@@ -18,13 +18,13 @@ key's, or names files that are not there in their size, is no entry.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from generator.cache.checking import BrokenEntry, read_whole
 from generator.cache.encoding import (
     RECORD,
     Entry,
@@ -77,12 +77,15 @@ class Cache:
     def put_entry(self, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Store files by kind, and their record last. Raises ValueError for a record that is no JSON, and
         CacheError when the store can't be written."""
-        whole = written_record(key, record, files)
+        self.put_written(key, written_record(key, record, files), files)
+
+    def put_written(self, key: str, record: bytes, files: Mapping[str, bytes]) -> None:
+        """The same with a record as it stands in a cache; `read_whole` has vouched for it and the files."""
         # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
         self.store.delete(entry_name(key, RECORD))
         for kind, data in files.items():
             self.store.put(entry_name(key, kind), data)
-        self.store.put(entry_name(key, RECORD), whole)
+        self.store.put(entry_name(key, RECORD), record)
         self.store.delete(failure_name(key))
 
     def entry(self, key: str) -> Entry | None:
@@ -170,12 +173,15 @@ class Cache:
                 record = files.pop(RECORD)
                 entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files.items())))
         index.close(entries)
-        failures = {
+        return Snapshot(entries, self.failures())
+
+    def failures(self) -> dict[str, Stamp]:
+        """All failures by key; those of earlier or forced attempts too, which an entry wins over."""
+        return {
             key_of(name): Stamp(state.written, state.size, True)
             for name, state in self.store.list("failures/")
             if name.endswith(f".{RECORD}")
         }
-        return Snapshot(entries, failures)
 
     def _files(self) -> Iterator[tuple[str, dict[str, State]]]:
         """Each key that has any file, with its files by kind; leftovers of killed runs are passed over."""
@@ -238,30 +244,17 @@ class Cache:
 
     # -- upkeep ------------------------------------------------------------------------------------
 
-    def count(self) -> int:
-        """How many entries there are, broken ones included."""
-        return sum(RECORD in files for _, files in self._files())
+    def recorded(self) -> list[str]:
+        """Keys of all entries, broken ones included."""
+        return sorted(key for key, files in self._files() if RECORD in files)
 
     def verify(self) -> Iterator[tuple[str, str]]:
         """Check every entry, reading every file; yields (key, what is wrong) for each that is not whole."""
-        for key, files in sorted(self._files()):
-            if RECORD in files:
-                entry = self.entry(key)
-                wrong = "its record can't be read" if entry is None else self._wrong(entry)
-                if wrong:
-                    yield key, wrong
-
-    def _wrong(self, entry: Entry) -> str:
-        for kind, facts in entry.files.items():
-            what = "picture" if kind == "png" else kind
-            data = self.store.get(entry_name(entry.key, kind))
-            if data is None:
-                return f"its {what} is missing"
-            if hashlib.sha256(data).hexdigest() != facts.sha256:
-                return f"its {what} is not the one that was rendered"
-            if kind == "png" and not _is_picture(data, entry.record["width"], entry.record["height"]):
-                return "its picture can't be opened or has another size than its record says"
-        return ""
+        for key in self.recorded():
+            try:
+                read_whole(key, self.store)
+            except BrokenEntry as broken:
+                yield key, str(broken)
 
     def prune(self, keep: Collection[str], *, dry_run: bool = False) -> tuple[int, int]:
         """Remove entries and failures whose key is not in `keep`, and stray temporary files.
@@ -279,14 +272,3 @@ class Cache:
         for name in [] if dry_run else sorted(doomed):
             self.store.delete(name)
         return len(doomed), sum(doomed.values())
-
-
-def _is_picture(data: bytes, width: int, height: int) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return image.size == (width, height)
-    except (OSError, ValueError):
-        return False

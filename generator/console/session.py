@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,24 +17,18 @@ from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
 from generator.console.progress import Reporter
 from generator.console.signals import end_at_next, ignore_stops, on_stop
-from generator.console.wording import duration, guess_warning, input_words, many, short, size
+from generator.console.wording import duration, guess_warning, many, of_shard, short
 from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
 from generator.inquiries.inquiry import Inquiry, inquiries_of
 from generator.inquiries.settling import settle, skipped
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
-from generator.plan import Group, Job, Plan, group
-from generator.schedule import task_of
+from generator.plan import Job, Plan
+from generator.selection import Shard
 from generator.selection import only as select
-from generator.timings import Timings
-
-BYTES_PER_PIXEL = 3.6
-"""What a lossless picture takes at most, its record included."""
 
 DEFAULT_CONFIG = Path("config.yaml")
-
-UNKNOWN_TIME = "time unknown until a first picture is made"
 
 
 def open_plan(path: Path, quiet: bool) -> Plan:
@@ -56,24 +49,27 @@ def render(
     *,
     engine: Engine,
     only: tuple[str, ...],
+    shard: Shard | None,
     force: bool,
     time_limit: float | None,
     strict: bool,
     quiet: bool,
 ) -> Outcome:
-    """Render what is due of a plan, showing progress. Raises Interrupted when it was stopped midway."""
+    """Render what is due of a plan, or of a part of it, showing progress. Raises Interrupted when it was
+    stopped midway."""
     say = (lambda text: None) if quiet else click.echo
-    chosen = select(plan, only) if only else plan.jobs
+    named = select(plan, only) if only else plan.jobs
+    chosen = [job for job in named if shard is None or job.key in shard]
     due = _due(plan, chosen, force)
-    inquiries = inquiries_of(plan, {(job.model, job.layer) for job in chosen} if only else None)
+    inquiries = inquiries_of(plan, {(job.model, job.layer) for job in named} if only else None, shard)
     pieces = _pieces(inquiries, plan, force)
     if not due and not pieces:
-        wanted = many(len({job.key for job in chosen}), "picture")
+        wanted = many(len({job.key for job in chosen}), "picture") + of_shard(shard)
         say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, none missing.")
         return Outcome()
     if not quiet:
         warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
-    say(_announcement(plan, due, pieces, engine))
+    say(_announcement(plan, due, pieces, engine, shard))
     with _stops(engine) as interrupted, Reporter(len(due), pieces, quiet=quiet) as reporter:
         outcome = run(
             plan,
@@ -87,8 +83,10 @@ def render(
         )
     if interrupted() and (outcome.left or outcome.evidence_left):
         ignore_stops()
-        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {_left(outcome)} left. {_resume(path)}")
-    say(_summary(outcome, path, time_limit))
+        raise Interrupted(
+            f"Stopped: {outcome.done:,} rendered, {_left(outcome)} left. {_resume(path, shard)}"
+        )
+    say(_summary(outcome, _resume(path, shard), time_limit))
     return outcome
 
 
@@ -100,14 +98,17 @@ def _pieces(inquiries: Sequence[Inquiry], plan: Plan, force: bool) -> int:
     return sum(inquiry.due(there) for inquiry in inquiries)
 
 
-def _announcement(plan: Plan, due: Sequence[Job], pieces: int, engine: Engine) -> str:
+def _announcement(plan: Plan, due: Sequence[Job], pieces: int, engine: Engine, shard: Shard | None) -> str:
     workers = many(engine.jobs, "worker")
-    pictures = f"{len(due):,} of {many(len(plan.keys), 'picture')}"
+    wanted = len([key for key in plan.keys if shard is None or key in shard])
+    pictures = f"{len(due):,} of {many(wanted, 'picture')}{of_shard(shard)}"
     sets = " and ".join(f"`{name}`" for name in plan.datasets)
     if not pieces:
         return f"Rendering {pictures} with {workers} ..."
     if not due:
-        return f"Collecting evidence from {sets}, {many(pieces, 'piece')}, with {workers} ..."
+        return (
+            f"Collecting evidence from {sets}, {many(pieces, 'piece')}{of_shard(shard)}, with {workers} ..."
+        )
     return f"Rendering {pictures}, then collecting evidence from {sets}, with {workers} ..."
 
 
@@ -121,7 +122,7 @@ def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
     return list({job.key: job for job in chosen if job.key in due}.values())
 
 
-def _summary(outcome: Outcome, path: Path, time_limit: float | None) -> str:
+def _summary(outcome: Outcome, resume: str, time_limit: float | None) -> str:
     made = many(outcome.done, "picture")
     pieces = many(outcome.evidence, "piece") + " of evidence"
     if outcome.done and not outcome.evidence:
@@ -133,15 +134,17 @@ def _summary(outcome: Outcome, path: Path, time_limit: float | None) -> str:
     else:
         text = f"Rendered {made} in {duration(outcome.seconds)}."
     if outcome.left or outcome.evidence_left:
-        text += f" {_left(outcome)} are left. {_resume(path)}"
+        text += f" {_left(outcome)} are left. {resume}"
     if outcome.left and time_limit and not outcome.done:
         text += " A first picture takes longer than the time limit: give it more."
     return text
 
 
-def _resume(path: Path) -> str:
-    command = "build-site" if path == DEFAULT_CONFIG else f"build-site {path}"
-    return f"`{command}` goes on from there."
+def _resume(path: Path, shard: Shard | None) -> str:
+    words = ["build-site"]
+    words += [] if path == DEFAULT_CONFIG else [str(path)]
+    words += [] if shard is None else [f"--shard {shard}"]
+    return f"`{' '.join(words)}` goes on from there."
 
 
 @contextmanager
@@ -207,53 +210,6 @@ def report_failures(outcome: Outcome) -> None:
         pieces = many(outcome.evidence_failed, "piece")
         failed.append(f"{pieces} of evidence failed; pages leave out what rests on them.")
     raise SomeFailed(" ".join(failed))
-
-
-def what_is_due(plan: Plan) -> Iterator[str]:
-    """What `build-site plan` says: a line for each network's input, each layer and recipe, then the sum."""
-    for name, anatomy in plan.models.items():
-        yield f"{name}: {input_words(anatomy)}"
-    cache = Cache(plan.config.cache)
-    due = {job.key for job in plan.due(cache)}
-    timings = Timings(cache)
-    seconds: list[float | None] = []
-    for members in group(plan.jobs):
-        waiting = replace(members, jobs=tuple(job for job in members.jobs if job.key in due))
-        pace = task_of(plan, members).pace
-        seconds.append(timings.estimate(pace, len(waiting.jobs)) if waiting.jobs else 0.0)
-        yield _line(members, waiting, seconds[-1])
-    known = [value for value in seconds if value is not None]
-    time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else UNKNOWN_TIME
-    sizes = {job.key: plan.recipes[job.recipe_name].size for job in plan.jobs if job.key in due}
-    disk = sum(BYTES_PER_PIXEL * side**2 for side in sizes.values())
-    yield (
-        f"In all {len(due):,} of {len(plan.keys):,} pictures are due: {time_ if due else 'nothing to do'}, "
-        f"{size(disk)} of cache at most."
-    )
-    yield from _evidence_due(plan, cache, timings)
-
-
-def _evidence_due(plan: Plan, cache: Cache, timings: Timings) -> Iterator[str]:
-    """A line for each model that is shown a data set."""
-    there = cache.snapshot().entries
-    for inquiry in inquiries_of(plan):
-        pieces = inquiry.due(there)
-        dataset = inquiry.survey.dataset
-        shown = f"{inquiry.model}: evidence from {inquiry.source}, {many(len(dataset.items), 'picture')}"
-        if dataset.skipped:
-            shown += f" ({len(dataset.skipped):,} can't be read)"
-        tasks = list(inquiry.first(there))
-        seconds = [timings.estimate(task.pace, len(task.keys)) for task in tasks]
-        known = [value for value in seconds if value is not None]
-        time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else "time unknown yet"
-        yield f"{shown}: {many(pieces, 'piece')} due{f', {time_}' if pieces and tasks else ''}"
-
-
-def _line(members: Group, waiting: Group, seconds: float | None) -> str:
-    name = f"{members.model}/{members.layer} ({members.recipe_name})"
-    time_ = "time unknown yet" if seconds is None else f"about {duration(seconds)}"
-    count = f"{len(waiting.jobs):>6,} of {len(members.jobs):>6,} due"
-    return f"{name:<60} {count}  {time_ if waiting.jobs else 'done'}"
 
 
 def model_settings(model: str, config: Path | None, weights: str | None) -> ModelConfig:

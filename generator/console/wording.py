@@ -22,6 +22,11 @@ def many(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
+def of_shard(shard: object | None) -> str:
+    """` of shard 3/16`, or nothing where there is none."""
+    return "" if shard is None else f" of shard {shard}"
+
+
 def duration(seconds: float) -> str:
     """`8.1 s`, `12 min 5 s` or `2 h 3 min`."""
     if seconds < 60:

@@ -52,6 +52,11 @@ class ClassInquiry:
             if layer in leading and layer not in self.anatomy.scores
         }
 
+    @property
+    def lot(self) -> str:
+        """What a shard is chosen by for what channels do to classes: one pass tells of all layers."""
+        return key_of("lot of classes", weights=self.survey.fingerprint, scores=self.scores)
+
     def effects(self, there: There) -> Iterator[ClassTask]:
         """What is due of what channels do to classes; in one task, for one pass tells of all layers."""
         due = tuple((layer, key) for layer, key in self.effect_keys.items() if key not in there)
@@ -68,8 +73,16 @@ class ClassInquiry:
             )
 
     def judged(self, there: There) -> dict[str, int]:
-        """The finished pictures of classes, of other models with the same classes, that this one is to judge:
-        their classes' numbers by key."""
+        """The finished ones of the pictures that it is to judge: their classes' numbers by key."""
+        return {key: number for key, number in self._to_judge.items() if key in there}
+
+    def may_judge(self, there: There) -> bool:
+        """Whether there is anything to judge, and all of it is finished."""
+        return bool(self._to_judge) and all(key in there for key in self._to_judge)
+
+    @cached_property
+    def _to_judge(self) -> Mapping[str, int]:
+        """Pictures of classes, of other models with the same classes: their classes' numbers by key."""
         authors = {
             name for name in self.plan.models if self.model in recognition.judges(name, self.plan.models)
         }
@@ -80,7 +93,6 @@ class ClassInquiry:
             # Channels of other layers, which may be asked for a score too, are no classes.
             and job.layer in self.plan.models[job.model].scores
             and self.plan.recipes[job.recipe_name].objective == "logit"
-            and job.key in there
         }
 
     def recognition_key(self, there: There) -> str:

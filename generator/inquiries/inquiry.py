@@ -2,6 +2,10 @@
 
 An inquiry knows its jobs and their keys, and makes tasks of those that are due. Tallies come first; a second
 look needs them, and the optimised pictures; circuits need nothing but the network.
+
+A shard's inquiry does what depends on nothing where its key, or that of its lot, falls into the shard. Of
+second looks and recognitions, whose keys name all that they rest on, it does only those for which everything
+is there; what rests on other shards' work is left to whoever has it all.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from generator.inquiries.surveys import Survey, There, key_of
 from generator.models.anatomy import Anatomy
 from generator.models.ancestry import ancestors, feeding
 from generator.plan import Job, Plan
+from generator.selection import Shard
 from generator.targets import WHOLE as WHOLE_LAYER
 
 LOOK_VERSION, CIRCUIT_VERSION = 4, 3
@@ -40,12 +45,14 @@ TRUSTED = ("channel", "neuron", "logit")
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What a data set, named `source` in the config, is to tell of a model of the plan."""
+    """What a data set, named `source` in the config, is to tell of a model of the plan; `shard` is the part
+    that is to be done here, None for all."""
 
     plan: Plan
     model: str
     source: str
     survey: Survey
+    shard: Shard | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -89,12 +96,15 @@ class Inquiry:
 
     def trusted(self, layer: str, there: There) -> tuple[Job, ...]:
         """The finished pictures whose strength and kinship can be told."""
+        return tuple(job for job in self._trustable(layer) if job.key in there)
+
+    def _trustable(self, layer: str) -> tuple[Job, ...]:
         recipes = {
             name
             for name, recipe in self.plan.recipes.items()
             if recipe.objective in TRUSTED and recipe.pictures == 1
         }
-        return tuple(job for job in self.jobs[layer] if job.recipe_name in recipes and job.key in there)
+        return tuple(job for job in self.jobs[layer] if job.recipe_name in recipes)
 
     def way(self, layer: str) -> tuple[str, ...]:
         """Layers from the input up to a layer, evenly spread, the layer itself last."""
@@ -122,11 +132,24 @@ class Inquiry:
         """The second looks that are due (or all) and possible."""
         for layer in self.layers:
             key = self.look_key(layer, there)
-            if (key in there and not force) or not self.channels(layer):
+            if (key in there and not force) or not self._looks_at(layer, there):
                 continue
             summary = self.survey.summary(layer, cache)
             if summary is not None:
                 yield self._look(layer, key, summary, there, cache)
+
+    def _looks_at(self, layer: str, there: There) -> bool:
+        """Whether a layer is to be looked at here, now that so much of it is there."""
+        if self.shard is None or not self.channels(layer):
+            return bool(self.channels(layer))
+        needed = (*self.survey.keys(layer), *(job.key for job in self._trustable(layer)))
+        return all(key in there for key in needed) and self.look_key(layer, there) in self.shard
+
+    def _judges(self, there: There) -> bool:
+        """The same of the model's judgement of other models' pictures."""
+        if self.shard is None:
+            return True
+        return self.classes.may_judge(there) and self.classes.recognition_key(there) in self.shard
 
     def _look(self, layer: str, key: str, summary: Summary, there: There, cache: Cache) -> LookTask:
         return LookTask(
@@ -209,15 +232,20 @@ class Inquiry:
     # -- all of it ---------------------------------------------------------------------------------
 
     def first(self, there: There) -> Iterator[Task]:
-        """What is due and depends on nothing."""
-        yield from self.survey.tasks(there)
-        yield from self.circuits(there)
-        yield from self.classes.effects(there)
+        """What is due here and depends on nothing."""
+        mine = self._is_mine
+        yield from (task for task in self.survey.tasks(there) if mine(self.survey.lot(task.items)))
+        yield from (task for task in self.circuits(there) if mine(task.key))
+        yield from (task for task in self.classes.effects(there) if mine(self.classes.lot))
+
+    def _is_mine(self, key: str) -> bool:
+        return self.shard is None or key in self.shard
 
     def second(self, there: There, cache: Cache, *, force: bool = False) -> Iterator[Task]:
-        """What is due (or all) and depends on tallies and pictures."""
+        """What is due here (or all) and depends on tallies and pictures."""
         yield from self.looks(there, cache, force=force)
-        yield from self.classes.recognitions(there, cache, force=force)
+        if self._judges(there):
+            yield from self.classes.recognitions(there, cache, force=force)
 
     def kept(self, there: There) -> set[str]:
         """Keys of all its jobs, done or due."""
@@ -227,12 +255,19 @@ class Inquiry:
         return keys | self.classes.kept(there)
 
     def due(self, there: There) -> int:
-        """How many of its jobs are not done."""
-        return len(self.kept(there) - set(there))
+        """How many of its jobs are to be done here and are not."""
+        keys = {key for task in self.first(there) for key in task.keys}
+        keys |= {self.look_key(layer, there) for layer in self.layers if self._looks_at(layer, there)}
+        if self._judges(there):
+            keys |= {self.classes.recognition_key(there)} - {""}
+        return len(keys - set(there))
 
 
-def inquiries_of(plan: Plan, only: Collection[tuple[str, str]] | None = None) -> tuple[Inquiry, ...]:
-    """What is to be found out about the models of a plan; of the layers in `only`, (model, layer)."""
+def inquiries_of(
+    plan: Plan, only: Collection[tuple[str, str]] | None = None, shard: Shard | None = None
+) -> tuple[Inquiry, ...]:
+    """What is to be found out about the models of a plan; of the layers in `only`, (model, layer), and as far
+    as it is the shard's."""
     found = []
     for model, anatomy in plan.models.items():
         source = plan.config.dataset_of(model)
@@ -248,7 +283,7 @@ def inquiries_of(plan: Plan, only: Collection[tuple[str, str]] | None = None) ->
             fit=plan.config.datasets[source].fit,
             layers=chosen,
         )
-        found.append(Inquiry(plan, model, source, survey))
+        found.append(Inquiry(plan, model, source, survey, shard))
     return tuple(found)
 
 

@@ -68,6 +68,11 @@ class Survey:
         """The keys of all tallies of a layer."""
         return tuple(self.key(layer, block) for block in self.blocks)
 
+    def lot(self, block: Sequence[Item]) -> str:
+        """What a shard is chosen by for a block: all its layers come of one pass, whichever they are."""
+        pictures = [item.digest for item in block]
+        return key_of("block", weights=self.fingerprint, fit=self.fit, pictures=pictures)
+
     def tasks(self, there: There) -> Iterator[SurveyTask]:
         """What is to be done where `there` are the keys of the tallies that are made already.
 

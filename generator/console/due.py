@@ -1,0 +1,70 @@
+"""What `build-site plan` says: what is due, how long that takes, and how much disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from generator.cache.entries import Cache
+from generator.console.wording import duration, input_words, many, of_shard, size
+from generator.inquiries.inquiry import inquiries_of
+from generator.plan import Group, Plan, group
+from generator.schedule import task_of
+from generator.selection import Shard
+from generator.timings import Timings
+
+BYTES_PER_PIXEL = 3.6
+"""What a lossless picture takes at most, its record included."""
+
+UNKNOWN_TIME = "time unknown until a first picture is made"
+
+
+def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
+    """What `build-site plan` says, of all or of a shard: a line for each network's input, each layer and
+    recipe, then the sum."""
+    for name, anatomy in plan.models.items():
+        yield f"{name}: {input_words(anatomy)}"
+    cache = Cache(plan.config.cache)
+    due = {job.key for job in plan.due(cache)}
+    timings = Timings(cache)
+    seconds: list[float | None] = []
+    chosen = [job for job in plan.jobs if shard is None or job.key in shard]
+    for members in group(chosen):
+        waiting = replace(members, jobs=tuple(job for job in members.jobs if job.key in due))
+        pace = task_of(plan, members).pace
+        seconds.append(timings.estimate(pace, len(waiting.jobs)) if waiting.jobs else 0.0)
+        yield _line(members, waiting, seconds[-1])
+    known = [value for value in seconds if value is not None]
+    time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else UNKNOWN_TIME
+    sizes = {job.key: plan.recipes[job.recipe_name].size for job in chosen if job.key in due}
+    wanted = len({job.key for job in chosen})
+    disk = sum(BYTES_PER_PIXEL * side**2 for side in sizes.values())
+    yield (
+        f"In all {len(sizes):,} of {wanted:,} pictures{of_shard(shard)} are due: "
+        f"{time_ if sizes else 'nothing to do'}, {size(disk)} of cache at most."
+    )
+    yield from _evidence_due(plan, shard, cache, timings)
+
+
+def _evidence_due(plan: Plan, shard: Shard | None, cache: Cache, timings: Timings) -> Iterator[str]:
+    """A line for each model that is shown a data set."""
+    there = cache.snapshot().entries
+    for inquiry in inquiries_of(plan, shard=shard):
+        pieces = inquiry.due(there)
+        dataset = inquiry.survey.dataset
+        shown = f"{inquiry.model}: evidence from {inquiry.source}, {many(len(dataset.items), 'picture')}"
+        if dataset.skipped:
+            shown += f" ({len(dataset.skipped):,} can't be read)"
+        tasks = list(inquiry.first(there))
+        seconds = [timings.estimate(task.pace, len(task.keys)) for task in tasks]
+        known = [value for value in seconds if value is not None]
+        time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else "time unknown yet"
+        when = f", {time_}" if pieces and tasks else ""
+        yield f"{shown}: {many(pieces, 'piece')}{of_shard(shard)} due{when}"
+
+
+def _line(members: Group, waiting: Group, seconds: float | None) -> str:
+    name = f"{members.model}/{members.layer} ({members.recipe_name})"
+    time_ = "time unknown yet" if seconds is None else f"about {duration(seconds)}"
+    count = f"{len(waiting.jobs):>6,} of {len(members.jobs):>6,} due"
+    return f"{name:<60} {count}  {time_ if waiting.jobs else 'done'}"

@@ -1,0 +1,78 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.console.wording import seconds
+from generator.errors import UserError
+
+if TYPE_CHECKING:
+    from generator.selection import Shard
+
+ConfigPath = click.Path(path_type=Path)
+config_argument = click.argument("config", type=ConfigPath, default=Path("config.yaml"))
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's messages.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    try:
+        return None if value is None else seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _shard(_: click.Context, __: click.Parameter, value: str | None) -> Shard | None:
+    """The shard that is named; None for the only one of one, which is all there is."""
+    from generator.selection import Shard
+
+    try:
+        shard = None if value is None else Shard.parse(value)
+    except ValueError as error:
+        raise UserError(f"--shard {value}: {error}") from None
+    return None if shard is None or shard.count == 1 else shard
+
+
+shard_option = click.option(
+    "--shard",
+    callback=_shard,
+    metavar="N/COUNT",
+    help="Only the Nth of COUNT parts, always the same; `merge` brings them together.",
+)
+
+
+def render_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option(
+            "--only",
+            multiple=True,
+            metavar="MODEL[/LAYER[/CHANNELS]]",
+            help="Render only these; names may be globs, CHANNELS as in 0-15. May be repeated.",
+        ),
+        shard_option,
+        click.option("--force", is_flag=True, help="Render again what the cache already holds."),
+        click.option(
+            "--jobs",
+            "-j",
+            type=click.IntRange(1, 256),
+            metavar="N",
+            help="Worker processes. Default: one a core, if memory allows.",
+        ),
+        click.option(
+            "--time-limit",
+            callback=_seconds,
+            metavar="DURATION",
+            help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
+        ),
+        click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
+        quiet_option,
+        debug_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
