@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
 from generator.datasets.sources import DataSet, read_dataset
@@ -24,6 +25,7 @@ from generator.inquiries.inquiry import inquiries_of
 from generator.models.anatomy import Anatomy
 from generator.models.zoo import open_model
 from generator.pipeline import load_plan
+from generator.selection import Shard
 from tests import rendering
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}
@@ -239,6 +241,13 @@ def test_classes_themselves_have_no_effects_and_only_their_pictures_are_judged(
     ends = {job.key: job.channel for job in plan.jobs if (job.model, job.layer) == ("one", "end")}
     assert other.judged(made) == ends and sorted(ends.values()) == [0, 1, 2]
     assert one.judged(made) == {} and one.recognition_key(made) == ""
+    # Of shards, one judges them, once all are there.
+    due = {}
+    for there in (made, made - {min(ends)}):
+        parts = [inquiries_of(plan, shard=Shard(number, 3)) for number in (1, 2, 3)]
+        seconds = [part.second(there, Cache(plan.config.cache)) for shard in parts for part in shard]
+        due[len(there)] = [key for tasks in seconds for task in tasks for key in task.keys]
+    assert due == {len(made): [other.recognition_key(made)], len(made) - 1: []}
 
 
 def test_a_trained_network_s_picture_of_a_class_is_recognised_by_another(tmp_path: Path) -> None:
