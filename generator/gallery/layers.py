@@ -228,7 +228,7 @@ class LayerSection:
         files = tuple((build.snapshot.picture_path(entry.key), None) for entry in entries)
         count = self.layer.main_recipe.recipe.pictures
         made = pictures.encode(
-            Encoding(build.output.folder / path, files, count, pictures.BEST_TILE),
+            Encoding(build.output.place(path), files, count, pictures.BEST_TILE),
         )
         records = [build.snapshot.record(entry.key) for entry in entries]
         whole = all(

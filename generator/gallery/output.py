@@ -3,12 +3,17 @@
 `.pocket-microscope.json` in the folder lists the files that are ours. What each of them was made from is
 kept in the cache, so that the folder itself depends on nothing but the gallery. Nothing is written or removed
 through a link inside the folder: a list of files may come from a stranger, with the rest of a site.
+
+New files wait in a folder beside until all are there, and are then moved to their places: pictures before the
+pages that show them, and what is no longer wanted goes in the opposite order. So a build that fails leaves
+the gallery as it was, and no reader of the gallery meets a page whose pictures are still to come.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -18,8 +23,13 @@ from typing import Any, NamedTuple
 
 from generator.cache.local import write_atomically
 from generator.errors import CacheError, UserError
+from generator.gallery.place import Place
 
 MANIFEST = ".pocket-microscope.json"
+WAITING = ".pocket-microscope-new"
+"""The folder in which new files wait; there only while a gallery is written."""
+LOCK = ".pocket-microscope.lock"
+"""Held by whoever writes the gallery; likewise."""
 _WHAT = "Files that Pocket Microscope wrote and may replace or remove. It leaves all others alone."
 _BROKEN_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -47,6 +57,7 @@ class Output:
     """The folder that the gallery is written to; see the module's text.
 
     Beside its files it remembers values from build to build: `recall` gives back what `remember` was given.
+    To be closed, which gives up what was not finished.
     """
 
     def __init__(self, folder: Path, memory: Path) -> None:
@@ -60,6 +71,7 @@ class Output:
         self._ours = _read_manifest(folder / MANIFEST)
         self._disk = dict(_files(folder))
         self._claimed: set[str] = set()
+        self._waiting: set[str] = set()
         self._tally = Tally()
 
     def _read_memory(self) -> None:
@@ -80,21 +92,10 @@ class Output:
             raise self._in_the_way(path, f"is {what} where the gallery needs a folder")
         for path in sorted(_folders(self._disk) & set(planned)):
             raise self._in_the_way(path, "is a folder where the gallery needs a file")
-        self._check_writable()
+        check_writable(self.folder)
 
     def _in_the_way(self, path: str, why: str) -> UserError:
         return UserError(f"{self.folder / path}: {why}; move it away, or choose another `output`")
-
-    def _check_writable(self) -> None:
-        nearest = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
-        try:
-            with tempfile.TemporaryFile(dir=nearest):
-                pass
-        except OSError as error:
-            raise UserError(
-                f"{self.folder}: the gallery can't be written there: {error.strerror or error}; "
-                "choose another `output`"
-            ) from error
 
     def is_foreign(self, path: str) -> bool:
         """Whether there is such a file and it is not ours."""
@@ -103,14 +104,23 @@ class Output:
     # -- a build, step by step ---------------------------------------------------------------------
 
     def begin(self, planned: Iterable[str]) -> None:
-        """Claim the files to be written, before the first is: a killed build leaves no unlisted file.
-
-        Raises UserError as `check` does.
-        """
+        """Say which files are to be written, before the first is. Raises UserError as `check` does."""
         self._claimed = set(planned)
         self.check(self._claimed)
-        if not self._claimed <= self._ours:
-            self._write_manifest(self._ours | self._claimed)
+        self.close()
+
+    def close(self) -> None:
+        """Remove what waits for its place, of this build or one that was killed."""
+        waiting = self.folder / WAITING
+        try:
+            if waiting.is_dir() and not waiting.is_symlink():
+                shutil.rmtree(waiting)
+            else:
+                waiting.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass  # the output vanished as a whole
+        except OSError as error:
+            raise CacheError(f"{waiting}: can't be removed: {error.strerror or error}") from error
 
     def is_current(self, path: str, source: str) -> bool:
         """Whether a file is there as last written, and was made from the same."""
@@ -124,14 +134,28 @@ class Output:
 
     def write(self, path: str, data: bytes, source: str = "") -> None:
         """Write a file unless it holds that already. Without a source it is never current."""
-        self.wrote(path, source, write_if_changed(self.folder / path, data))
+        self.wrote(path, source, self.place(path).write(data))
+
+    def place(self, path: str) -> Place:
+        """Where a file is to be written by others, who then tell `wrote`."""
+        return Place(self.folder / path, self.folder / WAITING / path)
 
     def wrote(self, path: str, source: str, changed: bool) -> None:
-        """Take note of a file that was written elsewhere (`changed`) or found to be right."""
-        state = (self.folder / path).stat()
+        """Take note of a file that was written at its place (`changed`) or found to be right."""
+        if changed:
+            self._waiting.add(path)
+        state = self._current(path).stat()
         self._now[path] = Known(state.st_size, state.st_mtime_ns, source)
         self._tally.written += changed
         self._tally.unchanged += not changed
+
+    def read(self, path: str) -> bytes:
+        """A file that this build wrote or kept."""
+        return self._current(path).read_bytes()
+
+    def _current(self, path: str) -> Path:
+        place = self.place(path)
+        return place.waiting if path in self._waiting else place.file
 
     def source(self, path: str) -> str:
         """What a file was made from that this build wrote or kept; nothing where it is never current."""
@@ -151,12 +175,19 @@ class Output:
         return value if known == source else None
 
     def finish(self) -> Tally:
-        """Remove our files that this build did not write or keep, and remember the others."""
+        """Put new files in their places, remove our files that this build did not write or keep, and remember
+        the others."""
+        if not self._claimed <= self._ours:
+            # Before the first is in its place: a killed build leaves no unlisted file.
+            self._write_manifest(self._ours | self._claimed)
+        for path in sorted(self._waiting, key=_rank):
+            self.place(path).settle()
         # What lies behind a link is not on the disk as far as we are concerned.
         removable = self._ours & self._disk.keys() | self._claimed
-        for path in sorted(removable - self._now.keys() - {MANIFEST}):
+        for path in sorted(removable - self._now.keys() - {MANIFEST}, key=_rank, reverse=True):
             self._tally.removed += self._remove(path)
         self._write_manifest(set(self._now))
+        self.close()
         memory = {"files": self._now, "values": self._values}
         write_atomically(self._memory, json.dumps(memory, separators=(",", ":")).encode(), durable=False)
         self._tally.bytes = sum(known.size for known in self._now.values())
@@ -169,7 +200,9 @@ class Output:
 
     def _write_manifest(self, ours: set[str]) -> None:
         text = json.dumps({"what": _WHAT, "files": sorted(ours)}, indent=0, ensure_ascii=False) + "\n"
-        write_if_changed(self.folder / MANIFEST, text.encode())
+        place = self.place(MANIFEST)
+        if place.write(text.encode()):
+            place.settle()
 
     def _remove(self, path: str) -> bool:
         file = self.folder / path
@@ -186,16 +219,23 @@ class Output:
         return True
 
 
-def write_if_changed(path: Path, data: bytes) -> bool:
-    """Write `data` to `path` unless it holds just that; returns whether it was written.
+def check_writable(folder: Path) -> None:
+    """Raises UserError when nothing can be written to a folder, be it there or yet to be made."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: the gallery can't be written there: {error.strerror or error}; "
+            "choose another `output`"
+        ) from error
 
-    A link is replaced by a file, and what it points to stays.
-    """
-    with suppress(OSError):  # not there, or not readable: writing tells
-        if path.read_bytes() == data and not path.is_symlink():
-            return False
-    write_atomically(path, data, durable=False)
-    return True
+
+def _rank(path: str) -> tuple[int, str]:
+    """By which files are put in their places: what pages show, then data and scripts, then pages."""
+    kind = path.rpartition(".")[2]
+    return {"webp": 0, "gif": 0, "jpg": 0, "css": 1, "html": 3}.get(kind, 2), path
 
 
 def _read_manifest(path: Path) -> set[str]:
@@ -216,9 +256,12 @@ def _folders(paths: Iterable[str]) -> set[str]:
 
 
 def _files(folder: Path, prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
-    """All files below a folder by their relative paths; a link counts as a file, whatever it points to."""
+    """All files below a folder by their relative paths, those apart that are there only for a while; a link
+    counts as a file, whatever it points to."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
+            if not prefix and entry.name in (WAITING, LOCK):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(Path(entry.path), f"{prefix}{entry.name}/")
                 continue

@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from generator.gallery.output import write_if_changed
 from generator.gallery.pages import COLUMNS
+from generator.gallery.place import Place
 from generator.gallery.shapes import SMALL, grid, is_small
 
 TILE = 128
@@ -49,18 +49,18 @@ Tiles = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Encoding:
-    """A contact sheet to encode, with large pictures of it; plain paths, so that another process can do it.
+    """A contact sheet to encode, with large pictures of it; plain values, so that another process can do it.
 
     `pictures` are (lossless file or None, place of the large picture or None if that is not wanted); each
     file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side; `smalls` are
     places for each of them alone, empty where none is wanted.
     """
 
-    sheet: Path
-    pictures: tuple[tuple[Path | None, Path | None], ...]
+    sheet: Place
+    pictures: tuple[tuple[Path | None, Place | None], ...]
     count: int = 1
     tile: int = TILE
-    smalls: tuple[Path | None, ...] = ()
+    smalls: tuple[Place | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Encoded:
 
     encoding: Encoding
     changed: bool
-    written: frozenset[Path]
+    written: frozenset[Place]
     digests: tuple[str, ...]
     tiny: Tiles
 
@@ -114,20 +114,20 @@ def _safe_path() -> Iterator[None]:
 
 def encode(encoding: Encoding) -> Encoded:
     """Encode and write one contact sheet and its large pictures."""
-    written: set[Path] = set()
+    written: set[Place] = set()
     digests: list[str] = []
     tiles: list[Image.Image | None] = []
     for source, place in encoding.pictures:
         picture, digest = _open(source)
         digests.append(digest)
         tiles.append(_thumbnail(picture, encoding.count, encoding.tile) if picture else None)
-        if picture and place and write_if_changed(place, _large(picture, encoding.count)):
+        if picture and place and place.write(_large(picture, encoding.count)):
             written.add(place)
     for tile, place in zip(tiles, encoding.smalls, strict=False):
-        if tile and place and write_if_changed(place, webp(tile, SHEET_QUALITY)):
+        if tile and place and place.write(webp(tile, SHEET_QUALITY)):
             written.add(place)
     sheet = webp(_sheet(tiles, encoding.tile), SHEET_QUALITY)
-    changed = write_if_changed(encoding.sheet, sheet)
+    changed = encoding.sheet.write(sheet)
     return Encoded(encoding, changed, frozenset(written), tuple(digests), _tiny(tiles))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from generator.cache.entries import Stamp
@@ -12,6 +11,7 @@ from generator.cache.records import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
 from generator.gallery.pictures import Encoded, Encoding, Tiles
+from generator.gallery.place import Place
 from generator.gallery.provenance import made_from
 from generator.gallery.sections import Build
 from generator.gallery.shapes import is_light, together
@@ -74,8 +74,8 @@ class Sheet:
     def encoding(self, snapshot: CacheSnapshot, output: Output) -> Encoding:
         """What there is to encode: the sheet, and those large pictures that are not current."""
 
-        def due(path: str, source: str) -> Path | None:
-            return output.folder / path if path and not output.is_current(path, source) else None
+        def due(path: str, source: str) -> Place | None:
+            return output.place(path) if path and not output.is_current(path, source) else None
 
         pictures = tuple(
             (snapshot.picture_path(one.entry.key), due(one.path, one.source)) if one else (None, None)
@@ -83,7 +83,7 @@ class Sheet:
         )
         smalls = tuple(due(one.small, one.source) if one else None for one in self.pictures)
         count = self.recipe.recipe.pictures
-        return Encoding(output.folder / self.path, pictures, count, smalls=smalls)
+        return Encoding(output.place(self.path), pictures, count, smalls=smalls)
 
 
 def needs_small(layer: LayerView) -> bool:

@@ -6,7 +6,7 @@ A file is made again only if what it is made from has changed, and written only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from generator.gallery.elsewhere import card_of
 from generator.gallery.gather import Gathered, gather
 from generator.gallery.layers import LayerSection
 from generator.gallery.notes import read_notes
-from generator.gallery.output import Output
+from generator.gallery.output import LOCK, Output, check_writable
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link
 from generator.gallery.pictures import encode_all
@@ -74,45 +74,47 @@ def build_site(plan: Plan, cache: Cache, evidence: Evidence | None = None) -> Si
     Raises UserError as `check_gallery` does, and CacheError when a file can't be written or somebody else
     writes the gallery for long.
     """
-    with _only_writer(plan, cache):
+    with _only_writer(plan.config.output):
         return _build_site(plan, cache, evidence or {})
 
 
 @contextmanager
-def _only_writer(plan: Plan, cache: Cache) -> Iterator[None]:
+def _only_writer(output: Path) -> Iterator[None]:
     """Wait until nobody else writes the gallery: of two at once, each would remove what the other wrote."""
-    path = cache.gallery_path(plan.config.output).with_suffix(".lock")
+    check_writable(output)
+    path = output / LOCK
     lock = FileLock(path, timeout=PATIENCE)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        output.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise CacheError(f"{plan.config.output}: another build-site writes this gallery") from None
+        raise CacheError(f"{output}: another build-site writes this gallery") from None
     except OSError as error:
         raise CacheError(f"{path}: can't write: {error.strerror or error}") from error
     try:
         yield
     finally:
+        with suppress(OSError):  # who waits for a lock that is gone makes a new one
+            path.unlink()
         lock.release()
+        with suppress(OSError):  # nothing was written, or there is something in it
+            output.rmdir()
 
 
 def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
-    templates, output, snapshot = (
-        Templates(plan.config.templates),
-        _output(plan, cache),
-        CacheSnapshot.of(cache),
-    )
+    templates, snapshot = Templates(plan.config.templates), CacheSnapshot.of(cache)
     gathered = gather(plan, notes)
-    sections = _sections(gathered, evidence, snapshot, templates, output)
-    output.begin(_addresses(sections))
-    encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
-    with closing(encode_all(encodings)) as encoded:
-        build = Build(snapshot, output, templates, encoded)
-        # Pictures of the sections to come are encoded while a section's pages are written.
-        for section in sections:
-            section.write(build)
-    return _report(build, gathered, warnings)
+    with closing(_output(plan, cache)) as output:
+        sections = _sections(gathered, evidence, snapshot, templates, output)
+        output.begin(_addresses(sections))
+        encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
+        with closing(encode_all(encodings)) as encoded:
+            build = Build(snapshot, output, templates, encoded)
+            # Pictures of the sections to come are encoded while a section's pages are written.
+            for section in sections:
+                section.write(build)
+        return _report(build, gathered, warnings)
 
 
 def _output(plan: Plan, cache: Cache) -> Output:

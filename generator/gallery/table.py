@@ -82,7 +82,7 @@ def _table(model: ModelView, output: Output) -> bytes:
 
 
 def _channels(layer: LayerView, output: Output) -> list[dict[str, Any]]:
-    return list(json.loads((output.folder / layer.data).read_bytes())["channels"])
+    return list(json.loads(output.read(layer.data))["channels"])
 
 
 def _row(layer: LayerView, channel: Mapping[str, Any], recipes: Sequence[str]) -> Iterator[Any]:

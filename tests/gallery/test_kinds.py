@@ -17,6 +17,7 @@ from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
 from generator.gallery.names import safe_names
 from generator.gallery.pictures import GREY, GUTTER, TILE, Encoding, encode
+from generator.gallery.place import Place
 from generator.gallery.settings import settings_of
 from generator.gallery.shapes import grid, is_small, shown_width
 from generator.gallery.site import SiteReport
@@ -152,10 +153,11 @@ def test_animations_are_played_on_demand_and_linked_without_a_script(varied: Sit
 def thumbnail(folder: Path, picture: np.ndarray, count: int = 1) -> np.ndarray:
     """What a sheet shows of a picture, (112, 112, 3), without its border, where lossy files ring."""
     (folder / "a.png").write_bytes(png(picture))
-    encode(Encoding(folder / "sheet.webp", ((folder / "a.png", folder / "a.webp"),), count))
-    with Image.open(folder / "sheet.webp") as sheet:
-        assert sheet.size == (8 * (TILE + 2 * GUTTER), TILE + 2 * GUTTER)
-        return np.asarray(sheet.convert("RGB"), int)[GUTTER + 8 :, GUTTER + 8 :][: TILE - 16, : TILE - 16]
+    sheet, large = (Place(path, path) for path in (folder / "sheet.webp", folder / "a.webp"))
+    encode(Encoding(sheet, ((folder / "a.png", large),), count))
+    with Image.open(sheet.file) as image:
+        assert image.size == (8 * (TILE + 2 * GUTTER), TILE + 2 * GUTTER)
+        return np.asarray(image.convert("RGB"), int)[GUTTER + 8 :, GUTTER + 8 :][: TILE - 16, : TILE - 16]
 
 
 def test_of_a_wide_picture_the_thumbnail_is_the_middle(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from generator.gallery.names import relative, safe_names
 from generator.gallery.notes import read_notes
 from generator.gallery.pages import Note
 from generator.gallery.pictures import GUTTER, TILE, WORTH_PROCESSES, Encoding, encode_all, tiny_tiles
+from generator.gallery.place import Place
 from generator.gallery.templating import Templates, script, without_folders
 from generator.gallery.wording import count, number
 from generator.models.anatomy import Anatomy
@@ -285,13 +286,18 @@ def test_long_names_keep_both_ends() -> None:
 # -- pictures --------------------------------------------------------------------------------------
 
 
+def here(path: Path) -> Place:
+    """A file that waits for no others."""
+    return Place(path, path)
+
+
 def test_sheets_hold_their_thumbnails_in_order(tmp_path: Path) -> None:
     sources = []
     for place in range(10):
         sources.append(tmp_path / f"{place}.png")
         sources[-1].write_bytes(png(np.full((48, 48, 3), place * 20, np.uint8)))
-    pictures = tuple((source, tmp_path / f"{source.stem}.webp") for source in sources)
-    (made,) = encode_all([Encoding(tmp_path / "sheet.webp", (*pictures, (None, None)))])
+    pictures = tuple((source, here(tmp_path / f"{source.stem}.webp")) for source in sources)
+    (made,) = encode_all([Encoding(here(tmp_path / "sheet.webp"), (*pictures, (None, None)))])
     assert made.changed and len(made.written) == 10
     assert made.digests == (*(sha256(path.read_bytes()).hexdigest() for path in sources), "")
     with Image.open(tmp_path / "sheet.webp") as sheet:
@@ -303,7 +309,9 @@ def test_sheets_hold_their_thumbnails_in_order(tmp_path: Path) -> None:
 def test_many_sheets_in_several_processes_are_the_same_as_in_one(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(texture(3, 64)))
     encodings = [
-        Encoding(tmp_path / f"sheet-{n}.webp", ((tmp_path / "a.png", tmp_path / f"{n}.webp"),) * 64)
+        Encoding(
+            here(tmp_path / f"sheet-{n}.webp"), ((tmp_path / "a.png", here(tmp_path / f"{n}.webp")),) * 64
+        )
         for n in range(7)
     ]
     assert sum(len(one.pictures) for one in encodings) > WORTH_PROCESSES
@@ -318,7 +326,9 @@ def test_a_script_without_a_guard_gets_its_sheets_too(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "from pathlib import Path\n"
         "from generator.gallery.pictures import Encoding, encode_all\n"
-        "encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),) * 64) for n in range(8)]\n"
+        "from generator.gallery.place import Place\n"
+        "places = [Place(Path(f'{n}.webp'), Path(f'{n}.webp')) for n in range(8)]\n"
+        "encodings = [Encoding(place, ((Path('a.png'), None),) * 64) for place in places]\n"
         "print(len(list(encode_all(encodings))))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -337,8 +347,10 @@ def test_files_in_the_current_folder_take_no_modules_place_where_sheets_are_made
     (tmp_path / "script" / "script.py").write_text(
         "from pathlib import Path\n"
         "from generator.gallery.pictures import Encoding, encode_all\n"
+        "from generator.gallery.place import Place\n"
         "if __name__ == '__main__':\n"
-        "    encodings = [Encoding(Path(f'{n}.webp'), ((Path('a.png'), None),) * 64) for n in range(8)]\n"
+        "    places = [Place(Path(f'{n}.webp'), Path(f'{n}.webp')) for n in range(8)]\n"
+        "    encodings = [Encoding(place, ((Path('a.png'), None),) * 64) for place in places]\n"
         "    print(len(list(encode_all(encodings))))\n"
     )
     done = subprocess.run(

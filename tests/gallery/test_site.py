@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from benchmarks.synthetic import (
 from generator.cache.entries import Cache
 from generator.errors import UserError
 from generator.gallery import pages_host
-from generator.gallery.output import MANIFEST
+from generator.gallery.output import MANIFEST, WAITING, Output
+from generator.gallery.place import Place
 from generator.plan import Plan
 from tests.gallery.conftest import build, files_of, moments_of
 
@@ -172,10 +175,15 @@ def test_a_users_own_nojekyll_is_no_obstacle(tmp_path: Path) -> None:
     assert ".nojekyll" not in manifest["files"]
 
 
-def test_a_killed_build_leaves_no_file_that_the_next_refuses(
+def test_a_build_that_fails_leaves_the_gallery_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = chain(tmp_path)
+    before = files_of(build(plan).output)
+    cache = Cache(plan.config.cache)
+    cache.remove(plan.jobs[0].key)
+    for number, job in enumerate(plan.jobs[1:]):
+        cache.put(record(plan, job), png(texture(number + 99, 32)))
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -184,9 +192,47 @@ def test_a_killed_build_leaves_no_file_that_the_next_refuses(
     with pytest.raises(KeyboardInterrupt):
         build(plan)
     monkeypatch.undo()
-    assert (tmp_path / "site" / CHAIN / "deep" / "index.html").exists()
-    build(plan)
-    assert build(plan).written == 0
+    assert files_of(tmp_path / "site") == before
+    (tmp_path / "site" / WAITING).mkdir()
+    (tmp_path / "site" / WAITING / "half.html").touch()  # as kill -9 leaves it
+    after = build(plan)
+    assert after.written > 10 and build(plan).written == 0
+    assert not list(after.output.glob(".pocket-microscope-*"))
+
+
+def test_at_no_moment_is_there_a_page_without_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while a gallery is written first, nor while it loses channels: looked at after every single file.
+    A build killed at such a moment leaves no file that the next refuses."""
+    network = anatomy([layer("deep", 6, "input")], name="chain")
+    plans = [
+        plan_of(tmp_path, {"chain": network}, {"chain": {"layers": ["deep"], "channels": channels}})
+        for channels in ("0-3", "2-5")
+    ]
+    for plan in plans:
+        fill(plan)
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        pages = (page for page in (tmp_path / "site").rglob("*.html") if WAITING not in page.parts)
+        for page in pages:
+            for shown in re.findall(r'src="([^"#]+)|url\(([^)]+)\)', page.read_text("utf-8")):
+                assert (page.parent / "".join(shown)).exists(), f"{page}: {shown}"
+        if looks in (5, 25, 45):
+            raise KeyboardInterrupt
+
+    settle, remove = Place.settle, Output._remove
+    monkeypatch.setattr(Place, "settle", lambda self: (settle(self), look())[0])
+    monkeypatch.setattr(Output, "_remove", lambda self, path: (remove(self, path), look())[0])
+    for plan in plans:
+        for _ in range(3):
+            with suppress(KeyboardInterrupt):
+                build(plan)
+        assert build(plan).written == 0
+    assert looks > 50
 
 
 def test_pictures_that_failed_or_are_due_say_so(tmp_path: Path) -> None:
