@@ -161,7 +161,12 @@ def run(
         only_run(cache),
         _measuring(cache) as timings,
         _limited(time_limit, engine),
-        closing(engine.run(_tasks(plan, jobs, inquiries, cache, timings, outcome, force=force))) as results,
+        closing(
+            engine.run(
+                _tasks(plan, jobs, inquiries, cache, timings, outcome, force=force),
+                lambda task: timings.limit(task, engine.jobs),
+            )
+        ) as results,
     ):
         for result in results:
             _store(result, cache, outcome)

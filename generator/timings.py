@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator.cache.entries import Cache
-from generator.engines.tasks import Pace, Result
+from generator.engines.tasks import Pace, Result, Task
 
 _NAME = "timings"
+
+SLOWEST = 30
+"""How many times its usual time a task may take before it is taken to hang, …"""
+AT_LEAST = 15 * 60.0
+"""… but never less than this, in seconds: a first task opens and compiles, and others may slow it down."""
+UNMEASURED = 12 * 3600.0
+"""Seconds that a task may take of whose network nothing was measured yet."""
 
 
 class Timings:
@@ -52,6 +59,11 @@ class Timings:
         mine = (known for name, known in self._mine.items() if name.startswith(f"{pace.network} "))
         kin = [known["seconds"] / known["work"] for known in mine if "seconds" in known]
         return sum(kin) / len(kin) * pace.effort * count if kin else None
+
+    def limit(self, task: Task, jobs: int) -> float:
+        """Seconds after which a task, one of `jobs` at a time, is taken to hang."""
+        usual = self.estimate(task.pace, len(task.keys))
+        return UNMEASURED if usual is None else max(AT_LEAST, SLOWEST * usual * jobs)
 
 
 def _name(pace: Pace) -> str:

@@ -15,7 +15,7 @@ from generator.config import recipes
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
 from generator.engines import worker
-from generator.engines.tasks import Bench, Output, Results, Task
+from generator.engines.tasks import Bench, Limit, Output, Results, Task, unlimited
 from generator.errors import CacheError, UserError
 from generator.pipeline import Progress, load_plan, run
 from generator.plan import Plan
@@ -32,7 +32,7 @@ class Here:
         self._before, self._stopped = before, False
         self.done = 0
 
-    def run(self, tasks: Iterable[Task]) -> Results:
+    def run(self, tasks: Iterable[Task], limit: Limit = unlimited) -> Results:
         for task in tasks:
             if self._stopped:
                 return
@@ -236,5 +236,11 @@ def test_an_unfinished_task_says_nothing_about_speed(tmp_path: Path) -> None:
     timings = Timings(Cache(tmp_path))
     timings.add(Result(task, (Output("0"),), 9.0), jobs=1)
     assert timings.estimate(task.pace, 1) is None
+    unmeasured = timings.limit(task, 2)
     timings.add(Result(task, (Output("0"), Output("1")), 9.0), jobs=2)
     assert timings.estimate(task.pace, 4) == pytest.approx(9.0)
+    # So much slower than ever before, a task is taken to hang; but a quick one gets its time too.
+    assert 9.0 * 10 < timings.limit(task, 2) < unmeasured
+    slow = Timings(Cache(tmp_path / "slow"))
+    slow.add(Result(task, (Output("0"), Output("1")), 9e4), jobs=2)
+    assert slow.limit(task, 2) > 9e4 * 10

@@ -17,7 +17,7 @@ from generator.cache.records import Failure
 from generator.console import session
 from generator.datasets.sources import DataSet, Item
 from generator.engines import worker
-from generator.engines.tasks import Bench, Engine, Results, Task
+from generator.engines.tasks import Bench, Engine, Limit, Results, Task, unlimited
 from generator.inquiries.inquiry import Inquiry, inquiries_of
 from generator.pipeline import Outcome, load_plan
 from generator.plan import Plan
@@ -227,7 +227,7 @@ class Here:
     def __init__(self, most: int | None = None) -> None:
         self._left, self._stopped = most, False
 
-    def run(self, tasks: Iterable[Task | None]) -> Results:
+    def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
         for task in tasks:
             if self._stopped or self._left == 0:
                 return

@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks.tools.common import Job, Report, save, write_report
 from generator.engines.local import LocalEngine
-from generator.engines.tasks import Result, Results, Task
+from generator.engines.tasks import Limit, Result, Results, Task, unlimited
 from generator.pipeline import Progress, load_plan, run
 from generator.plan import Plan
 
@@ -39,10 +39,10 @@ class TwiceEngine(LocalEngine):
         self.first: list[Arrival] = []
         self.again: list[Arrival] = []
 
-    def run(self, tasks: Iterable[Task]) -> Results:
+    def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
         """The results of the first time; later ones are only noted."""
         seen = set()
-        for result in super().run(self._twice(tasks)):
+        for result in super().run(self._twice(tasks), limit):
             _check(result)
             arrival = (time.time(), result)
             if result.task.keys in seen:

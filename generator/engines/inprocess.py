@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from generator.engines import memory
-from generator.engines.tasks import Bench, Result, Results, Task, failed
+from generator.engines.tasks import Bench, Limit, Result, Results, Task, failed, unlimited
 from generator.errors import UserError, typed_cause
 
 
@@ -18,8 +18,8 @@ class InProcess:
         self._bench = Bench(memory.available(), lambda: self._stopping)
         self._stopping = False
 
-    def run(self, tasks: Iterable[Task | None]) -> Results:
-        """Yield each task's result as it comes; see Engine."""
+    def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
+        """Yield each task's result as it comes; see Engine. What hangs is left for the user to interrupt."""
         for task in tasks:
             # Nothing is under way that a further task could wait for.
             if task is None or self._stopping:

@@ -7,8 +7,10 @@ takes no picture of the others with it.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,7 +20,7 @@ from queue import Empty, SimpleQueue
 
 from generator.engines import memory
 from generator.engines.process import Ended, Events, Process
-from generator.engines.tasks import Result, Results, Task, failed
+from generator.engines.tasks import Limit, Result, Results, Task, failed, unlimited
 from generator.engines.worker import READY, STOP, Answer, Question, Start
 from generator.errors import WorkerError
 
@@ -63,19 +65,22 @@ class _Attempt:
 
 @dataclass
 class _Worker:
-    """A process, whether it has started up, and what it is at."""
+    """A process, whether it has started up, what it is at, and when that is taken to hang; `hung` says that
+    it was ended for that."""
 
     process: Process
     ready: bool = False
     attempt: _Attempt | None = None
+    until: float = math.inf
+    hung: bool = False
 
 
 class LocalEngine:
     """Runs tasks in `jobs` processes (default: as many as suit the machine and networks of so many
     `parameters`); for one `run`.
 
-    A worker that dies is replaced and its task tried once more, with less memory and nothing beside it; a
-    task that kills two workers fails.
+    A worker that dies, or is ended because it hangs, is replaced and its task tried once more, with less
+    memory and nothing beside it; a task that costs two workers fails.
     """
 
     def __init__(self, jobs: int | None = None, parameters: int = 0) -> None:
@@ -88,7 +93,8 @@ class LocalEngine:
         self._agreed: dict[str, str] = {}
         self._again: deque[_Attempt] = deque()
         self._stopping = False
-        self._deadline: float | None = None
+        self._deadline = math.inf
+        self._allowed: Limit = unlimited
 
     # -- what others may do meanwhile, in signal handlers and threads too ------------------------------
 
@@ -105,9 +111,9 @@ class LocalEngine:
 
     # -- the run -----------------------------------------------------------------------------------
 
-    def run(self, tasks: Iterable[Task | None]) -> Results:
+    def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
         """Yield each task's result as it comes; see Engine."""
-        remaining = iter(tasks)
+        remaining, self._allowed = iter(tasks), limit
         try:
             self._hand_out(remaining)
             while self._busy():
@@ -135,7 +141,7 @@ class LocalEngine:
                 return
             idle = (worker for worker in self._workers.values() if worker.attempt is None)
             worker = next(idle, None) or self._new_worker()
-            worker.attempt = attempt
+            worker.attempt, worker.until = attempt, time.monotonic() + self._allowed(attempt.given)
             worker.process.give(attempt.tried)
 
     def _draw(self, remaining: Iterator[Task | None]) -> _Attempt | None:
@@ -163,12 +169,9 @@ class LocalEngine:
     def _next_result(self) -> Result | None:
         """Wait for something to happen; returns the result if it is one."""
         try:
-            left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-            event = self._events.get(timeout=left)
+            event = self._events.get(timeout=self._patience())
         except Empty:
-            self._deadline = None
-            for worker in self._busy():
-                worker.process.kill()
+            self._end_overdue()
             return None
         if event is None:
             self._end_steps()
@@ -179,6 +182,21 @@ class LocalEngine:
         if isinstance(message, Ended):
             return self._ended(self._workers[process], message)
         return self._heard(self._workers[process], message)
+
+    def _patience(self) -> float | None:
+        """Seconds until something has taken too long; None if nothing can."""
+        first = min([self._deadline, *(worker.until for worker in self._busy())])
+        return None if first == math.inf else min(max(0.0, first - time.monotonic()), threading.TIMEOUT_MAX)
+
+    def _end_overdue(self) -> None:
+        """End those workers that take too long, all of them when the engine has stopped."""
+        now = time.monotonic()
+        for worker in self._busy():
+            if now >= min(worker.until, self._deadline):
+                worker.hung, worker.until = worker.until <= now, math.inf
+                worker.process.kill()
+        if now >= self._deadline:
+            self._deadline = math.inf
 
     def _end_steps(self) -> None:
         """Tell the workers that we stop; those that are still starting up have nothing to finish."""
@@ -209,12 +227,15 @@ class LocalEngine:
             self._again.append(attempt)
             self._not_started(end)
             return None
-        if end.code == KILLED:
+        if end.code == KILLED and not worker.hung:
             # If it was for its memory, fewer at a time ask for less.
             self._limit = max(1, self._limit // 2)
         if not attempt.second:
             self._again.append(_Attempt(attempt.given, attempt.tried.smaller(), second=True))
             return None
+        if worker.hung:
+            allowed = f"{self._allowed(attempt.given):,.0f} s"
+            return failed(attempt.given, f"it had not come to an end after {allowed}, twice tried")
         return failed(attempt.given, f"its worker process died twice: it {end}{self._hint(end)}")
 
     def _not_started(self, end: Ended) -> None:

@@ -6,6 +6,7 @@ know only what stands here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -84,16 +85,26 @@ Results = Generator[Result, None, None]
 """Results as they come; to be closed, which ends what is still under way."""
 
 
+Limit = Callable[[Task], float]
+"""Seconds after which a task that has not come to its end is taken to hang."""
+
+
+def unlimited(task: Task) -> float:
+    """A Limit that lets every task take as long as it does."""
+    return math.inf
+
+
 class Engine(Protocol):
     """Where tasks run, `jobs` at a time."""
 
     jobs: int
 
-    def run(self, tasks: Iterable[Task | None]) -> Results:
+    def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
         """Work off the tasks, each drawn when there is a worker for it, and yield the results as they come.
 
-        None instead of a task says that further ones depend on results that were not taken yet. Raises
-        WorkerError when no worker can be started.
+        None instead of a task says that further ones depend on results that were not taken yet. A worker that
+        takes longer than `limit` allows its task is ended, where an engine can do that. Raises WorkerError
+        when no worker can be started.
         """
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -248,6 +249,35 @@ def test_want_of_memory_is_named_only_where_something_speaks_for_it(
     monkeypatch.setattr(local.memory, "kills", lambda: next(counted))
     said = errors(list(LocalEngine(1).run([Ending(0, how="killed")])))
     assert said["0+0"].endswith("all the fish" + hint)
+
+
+# -- workers that hang -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hanging(Sum):
+    """Comes to no end, at the first time or always."""
+
+    mark: Path = Path()
+    once: bool = False
+
+    def work(self, bench: Bench) -> Result:
+        if not (self.once and self.mark.exists()):
+            self.mark.touch()
+            time.sleep(600)
+        return super().work(bench)
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize("once", [True, False], ids=["once", "always"])
+def test_a_task_that_hangs_is_tried_again_and_fails_alone(tmp_path: Path, once: bool) -> None:
+    hanging = Hanging(0, mark=tmp_path / "mark", once=once)
+    tasks = [Sum(1), hanging, *(Sum(n) for n in range(2, 6))]
+    # Long enough for a worker to start, even while others keep the machine busy.
+    results = list(LocalEngine(2).run(tasks, lambda task: 8.0 if task == hanging else math.inf))
+    said = errors(results)
+    assert said.pop("0+0") == ("" if once else "it had not come to an end after 8 s, twice tried")
+    assert len(said) == 5 and set(said.values()) == {""}
 
 
 # -- stopping --------------------------------------------------------------------------------------
