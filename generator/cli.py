@@ -15,6 +15,7 @@ from generator.console.options import (
     ConfigPath,
     config_argument,
     debug_option,
+    publish_options,
     quiet_option,
     render_options,
     shard_option,
@@ -104,15 +105,16 @@ def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
 @main.command()
 @config_argument
 @shard_option
+@click.option("--values", is_flag=True, help="For scripts: `due=` how many, `cache=` and `site=` where.")
 @debug_option
-def plan(config: Path, shard: Shard | None, debug: bool) -> None:
+def plan(config: Path, shard: Shard | None, values: bool, debug: bool) -> None:
     """Show what is due: pictures, the time they will take from measured speed, and disk."""
-    from generator.console.due import what_is_due
+    from generator.console import due
     from generator.console.session import open_plan, warn_of_guesses
 
-    opened = open_plan(config, quiet=False)
+    opened = open_plan(config, quiet=values)
     warn_of_guesses(opened.models)
-    for line in what_is_due(opened, shard):
+    for line in due.values(opened, shard) if values else due.what_is_due(opened, shard):
         click.echo(line)
 
 
@@ -197,6 +199,25 @@ def serve(config: Path, port: int, debug: bool) -> None:
     if not (folder / "index.html").exists():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
     serve_folder(folder, port)
+
+
+# -- to the public ---------------------------------------------------------------------------------
+
+
+@main.command()
+@config_argument
+@publish_options
+@debug_option
+def publish(config: Path, debug: bool, **options: Any) -> None:
+    """Check that the gallery is fit for a public host, and bring it there.
+
+    Without options it only checks. --branch commits the gallery to a branch of the repository that CONFIG is
+    in and pushes that; nothing else of the repository is touched. --workflow writes a GitHub workflow that
+    renders and publishes by itself. Exit code 1 if a check fails.
+    """
+    from generator.console import publishing
+
+    publishing.publish(config, **options)
 
 
 # -- upkeep of the cache ---------------------------------------------------------------------------

@@ -26,6 +26,7 @@ LEVELS = [
     {"schedule", "selection"},
     {"inquiries"},
     {"pipeline", "gallery"},
+    {"publishing"},
     {"console", "api"},
     {"cli", "__init__"},
     {"__main__"},

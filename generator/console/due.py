@@ -46,6 +46,21 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
     yield from _evidence_due(plan, shard, cache, timings)
 
 
+def count_due(plan: Plan, shard: Shard | None = None) -> int:
+    """How many pictures and pieces of evidence are due, of all or of a shard."""
+    cache = Cache(plan.config.cache)
+    pictures = sum(shard is None or job.key in shard for job in plan.due(cache))
+    there = cache.snapshot().entries
+    return pictures + sum(inquiry.due(there) for inquiry in inquiries_of(plan, shard=shard))
+
+
+def values(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
+    """What a script asks of a plan, as `name=value`: how much is due, and where cache and gallery are."""
+    yield f"due={count_due(plan, shard)}"
+    yield f"cache={plan.config.cache}"
+    yield f"site={plan.config.output}"
+
+
 def _evidence_due(plan: Plan, shard: Shard | None, cache: Cache, timings: Timings) -> Iterator[str]:
     """A line for each model that is shown a data set."""
     there = cache.snapshot().entries

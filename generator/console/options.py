@@ -76,3 +76,38 @@ def render_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option("--branch", metavar="NAME", help="Publish to this branch of the remote, e.g. gh-pages."),
+        click.option("--remote", default="origin", show_default=True, help="Which remote has the branch."),
+        click.option("--squash", is_flag=True, help="Keep no history: the branch gets a single commit."),
+        click.option("--workflow", is_flag=True, help="Write or update .github/workflows/microscope.yml."),
+        click.option(
+            "--shards",
+            type=click.IntRange(1, 64),
+            default=1,
+            help="Of the workflow: on how many machines it renders at a time.  [default: 1]",
+        ),
+        click.option(
+            "--runs",
+            type=click.IntRange(0, 200),
+            default=10,
+            help="Of the workflow: how often it starts itself again while anything is due.  [default: 10]",
+        ),
+        click.option(
+            "--install",
+            multiple=True,
+            metavar="REQUIREMENT",
+            help="Of the workflow: what pip installs Pocket Microscope from. Default: the repository, "
+            "if it is Pocket Microscope's own.",
+        ),
+        click.option(
+            "--site", type=ConfigPath, metavar="FOLDER", help="Another folder than the config's `output`."
+        ),
+        click.option("--force", is_flag=True, help="Replace a workflow or a branch that others wrote."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

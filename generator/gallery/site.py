@@ -74,12 +74,19 @@ def build_site(plan: Plan, cache: Cache, evidence: Evidence | None = None) -> Si
     Raises UserError as `check_gallery` does, and CacheError when a file can't be written or somebody else
     writes the gallery for long.
     """
-    with _only_writer(plan.config.output):
+    with only_writer(plan.config.output):
         return _build_site(plan, cache, evidence or {})
 
 
+def planned_pages(plan: Plan) -> set[str]:
+    """The pages that the gallery of a plan has in any case, whatever the cache holds. Raises UserError when
+    the notes are broken."""
+    notes, _ = read_notes(plan.config.notes, plan)
+    return set(gather(plan, notes).site.pages())
+
+
 @contextmanager
-def _only_writer(output: Path) -> Iterator[None]:
+def only_writer(output: Path) -> Iterator[None]:
     """Wait until nobody else writes the gallery: of two at once, each would remove what the other wrote."""
     check_writable(output)
     path = output / LOCK

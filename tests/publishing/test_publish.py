@@ -1,0 +1,169 @@
+"""`build-site publish` as a user runs it: checked, published, cloned, served under /repo/ and crawled."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urldefrag, urljoin
+from urllib.request import urlopen
+
+import pytest
+from click.testing import Result
+
+from tests.conftest import Rendered, click_run
+from tests.gallery.conftest import files_of
+from tests.gallery.test_whole_site import _Links
+from tests.publishing.conftest import git
+
+
+@pytest.fixture
+def gallery(rendered: Rendered, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The config of a gallery that is built, in a repository."""
+    shutil.copytree(rendered.folder / "cache", repository / "cache")
+    config = shutil.copy(rendered.config, repository / "config.yaml")
+    monkeypatch.chdir(repository)
+    assert click_run("html", "--quiet").exit_code == 0
+    return Path(config)
+
+
+def lines(result: Result, code: int = 0) -> list[str]:
+    assert result.exit_code == code, result.output
+    return result.output.splitlines()
+
+
+def test_without_options_it_checks_and_says_what_may_come_next(gallery: Path) -> None:
+    told, *rest = lines(click_run("publish"))
+    count = len(files_of(gallery.parent / "site"))
+    assert told.startswith(f"site is fit to be published: {count} files, ") and "lead somewhere" in told
+    assert rest == [
+        "Next: `build-site publish --branch gh-pages` publishes it from here,",
+        "      `build-site publish --workflow` has GitHub render and publish it.",
+    ]
+    assert git(gallery.parent, "branch", "--list") == "* main"
+
+
+def test_what_is_due_is_told_and_counted(gallery: Path) -> None:
+    from generator.cache.entries import Cache
+    from generator.pipeline import load_plan
+
+    assert lines(click_run("plan", "--values"))[0] == "due=0"
+    plan = load_plan(gallery)
+    for job in plan.jobs[:2]:
+        Cache(plan.config.cache).remove(job.key)
+    assert click_run("html", "--quiet").exit_code == 0
+    assert "2 pictures or pieces of evidence are still due; pages say where one is missing." in lines(
+        click_run("publish")
+    )
+    values = dict(line.split("=", 1) for line in lines(click_run("plan", "--values")))
+    folder = gallery.parent.resolve()
+    assert values == {"due": "2", "cache": str(folder / "cache"), "site": str(folder / "site")}
+    parts = [lines(click_run("plan", "--values", "--shard", f"{n}/3"))[0] for n in (1, 2, 3)]
+    assert sum(int(part.removeprefix("due=")) for part in parts) == 2
+
+
+def test_what_is_unfit_is_not_published(gallery: Path, remote: Path) -> None:
+    (gallery.parent / "site" / "models" / "tiny" / "first" / "channel" / "2.webp").unlink()
+    *problems, last = lines(click_run("publish", "--branch", "gh-pages"), code=1)
+    assert problems == [
+        "Unfit: 1 picture is missing, such as models/tiny/first/channel/2.webp, which "
+        f"{problems[0].split('which ')[1]}"
+    ]
+    assert last == "Error: site is not fit to be published: 1 problem."
+    assert git(remote, "branch", "--list") == ""
+
+
+def test_the_gallery_of_another_config_is_told(gallery: Path) -> None:
+    text = gallery.read_text()
+    gallery.write_text(text.replace("layers: [first, second]", "layers: [second, pool]"))
+    problems = [line for line in lines(click_run("publish"), code=1) if line.startswith("Unfit: ")]
+    assert problems == [
+        "Unfit: 9 pages are missing that config.yaml asks for, such as models/tiny/pool/0.html; "
+        "`build-site html config.yaml` writes the gallery as the config has it",
+        "Unfit: 7 pages are there that config.yaml does not ask for, such as models/tiny/first/0.html; "
+        "`build-site html config.yaml` writes the gallery as the config has it",
+    ]
+
+
+def test_a_gallery_that_is_not_there_is_told(gallery: Path) -> None:
+    shutil.rmtree(gallery.parent / "site")
+    (said,) = lines(click_run("publish", "--branch", "gh-pages"), code=2)
+    assert said == "Error: site: holds no gallery yet; `build-site config.yaml` writes it"
+
+
+# -- published, cloned, served, crawled ------------------------------------------------------------
+
+
+class _Host(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Tests want no log."""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and the address that shows it."""
+    folder = tmp_path / "host"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Host, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+def crawl(start: str) -> dict[str, bytes]:
+    """All that can be reached from an address without leaving what is below it; nothing may be missing."""
+    found: dict[str, bytes] = {}
+    ahead = [start]
+    while ahead:
+        address = urldefrag(ahead.pop()).url
+        if address in found or address.startswith("data:"):
+            continue
+        assert address.startswith(start), f"{address} leaves the gallery"
+        try:
+            with urlopen(address, timeout=10) as answer:
+                found[address] = answer.read()
+        except HTTPError as error:
+            raise AssertionError(f"{address}: {error}") from error
+        if address.endswith((".html", "/")):
+            ahead += [urljoin(address, link) for _, link in _Links(found[address].decode()).links if link]
+    return found
+
+
+def test_it_is_published_cloned_served_and_crawled(
+    gallery: Path, remote: Path, host: tuple[Path, str]
+) -> None:
+    folder, address = host
+    said = lines(click_run("publish", "--branch", "gh-pages"))
+    assert said[-1].startswith("Published ") and " to branch gh-pages of origin: commit " in said[-1]
+    git(folder, "clone", "--quiet", "--branch", "gh-pages", str(remote), "repo")
+    found = crawl(f"{address}repo/")
+    site = files_of(gallery.parent / "site")
+    reached = {path.removeprefix(f"{address}repo/"): data for path, data in found.items()}
+    assert set(reached.values()) <= set(site.values())
+    missed = {name for name in site if name not in reached and "sheet-" not in name}
+    assert missed <= {
+        *("404.html", "data/search.js", ".nojekyll", ".pocket-microscope.json", "social.jpg"),
+        *("static/map.css", "static/map.js"),
+    }
+
+    assert lines(click_run("publish", "--branch", "gh-pages"))[-1] == (
+        "Nothing to publish: branch gh-pages of origin holds just this already."
+    )
+    gallery.write_text(f"title: Another title\n{gallery.read_text()}")
+    assert click_run("html", "--quiet").exit_code == 0
+    assert "Published " in lines(click_run("publish", "--branch", "gh-pages"))[-1]
+    assert git(remote, "rev-list", "--count", "gh-pages") == "2"
+    assert "Published " in lines(click_run("publish", "--branch", "gh-pages", "--squash"))[-1]
+    assert git(remote, "rev-list", "--count", "gh-pages") == "1"
+    assert git(gallery.parent, "diff", "--name-only") == "notes.txt"
+
+
+def test_another_folder_can_be_published(gallery: Path, site: Path, remote: Path) -> None:
+    lines(click_run("publish", "--site", site, "--branch", "other"))
+    names = git(remote, "ls-tree", "-r", "--name-only", "other").splitlines()
+    assert len(names) == len(files_of(site))
