@@ -10,6 +10,7 @@ import pytest
 from generator.errors import UserError
 from generator.gallery.output import MANIFEST
 from generator.publishing.branch import publish
+from generator.publishing.checking import check_site
 from generator.publishing.git import Git
 from tests.gallery.conftest import files_of
 from tests.publishing.conftest import git
@@ -236,3 +237,13 @@ def test_no_file_is_left_in_the_scratch_folder(site: Path, repository: Path, tmp
         if before:
             os.environ["TMPDIR"] = before
     assert list(scratch.iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_not_published(site: Path, repository: Path, remote: Path) -> None:
+    (site / ".pocket-microscope-new").mkdir()
+    (site / ".pocket-microscope-new" / "half.webp").write_bytes(b"half")
+    (site / ".pocket-microscope.lock").touch()
+    assert check_site(site).problems == []
+    publish(Git(repository), site, "gh-pages")
+    names = set(git(remote, "ls-tree", "-r", "--name-only", "gh-pages").splitlines())
+    assert MANIFEST in names and not {name for name in names if "half" in name or "lock" in name}
