@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.results_file import put
 from benchmarks.runs import RESULTS, TOOLS, Spec, Stored, command, machine, run_tool, stored
 from benchmarks.tools.common import Job
-from generator.config.schema import Channels
+from generator.config.channels import Channels
 
 LAYERS = ("block3b_add", "block5c_add", "block6d_add")
 HERE = Path(__file__).parent

@@ -14,9 +14,10 @@ from itertools import groupby
 from typing import Any
 
 from generator.cache.entries import Cache
+from generator.config.channels import Channels
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
-from generator.config.schema import Channels, Config, LayerConfig, ModelConfig
+from generator.config.schema import Config, LayerConfig, ModelConfig
 from generator.datasets.sources import DataSet
 from generator.errors import UserError
 from generator.models.anatomy import Anatomy, Layer

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from generator.config.schema import Channels
+from generator.config.channels import Channels
 from generator.errors import UserError
 from generator.plan import Job, Plan
 

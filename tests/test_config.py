@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from generator.config.channels import Channels
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
-from generator.config.schema import Channels, Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
+from generator.config.schema import Config, LayerConfig, ModelConfig, Preprocessing, RecipeConfig
 from generator.errors import ConfigError, UserError
 from generator.pipeline import load_plan
 

@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from generator.config.channels import Channels
 from generator.config.conflicts import Conflict, ConflictError
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
 from generator.config.schema import (
-    Channels,
     Config,
     DatasetConfig,
     EvidenceConfig,
