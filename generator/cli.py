@@ -12,6 +12,7 @@ from generator import __version__
 from generator.config import presets
 from generator.console.group import CommandGroup
 from generator.console.options import (
+    CachePlace,
     ConfigPath,
     config_argument,
     debug_option,
@@ -255,18 +256,17 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
     from generator.console.session import open_plan
     from generator.inquiries.inquiry import inquiries_of
     from generator.inquiries.settling import kept
-    from generator.pipeline import only_run
 
     plan = open_plan(config, quiet=False)
     cache = Cache(plan.config.cache)
-    with only_run(cache):
+    with cache.store.only_run():
         count, freed = cache.prune(plan.keys | kept(inquiries_of(plan), cache), dry_run=dry_run)
     verb = "Would remove" if dry_run else "Removed"
     click.echo(f"{verb} {many(count, 'file')}, {size(freed)}.")
 
 
 @main.command()
-@click.argument("others", nargs=-1, required=True, type=ConfigPath, metavar="OTHER_CACHE...")
+@click.argument("others", nargs=-1, required=True, type=CachePlace(), metavar="OTHER_CACHE...")
 @click.option(
     "--config",
     type=ConfigPath,
@@ -274,7 +274,7 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
     help="Whose cache they are copied into. Default: config.yaml.",
 )
 @debug_option
-def merge(others: tuple[Path, ...], config: Path, debug: bool) -> None:
+def merge(others: tuple[Path | str, ...], config: Path, debug: bool) -> None:
     """Copy into the config's cache what other caches hold and it lacks, each byte verified.
 
     What is there already stays as it is; the other caches are only read. Exit code 1 if something is

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.problems import Problem
@@ -158,7 +156,7 @@ def run(
     outcome = Outcome(left=len(jobs))
     started = time.monotonic()
     with (
-        only_run(cache),
+        cache.store.only_run(),
         _measuring(cache) as timings,
         _limited(time_limit, engine),
         closing(
@@ -209,25 +207,6 @@ def _tasks(
 
 
 @contextmanager
-def only_run(cache: Cache) -> Iterator[None]:
-    """Be the only one that changes the cache meanwhile; CacheError when another does, or nobody can."""
-    lock = FileLock(cache.lock_path, timeout=0)
-    try:
-        cache.folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise CacheError(
-            f"{cache.folder}: another build-site renders into this cache; wait until it is done"
-        ) from None
-    except OSError as error:
-        raise CacheError(f"{cache.folder}: can't be used as a cache: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
 def _measuring(cache: Cache) -> Iterator[Timings]:
     """Timings, which are kept however the run ends."""
     timings = Timings(cache)
@@ -259,18 +238,16 @@ def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     picture = isinstance(result.task, PictureTask)
     for output in result.outputs:
-        if picture:
-            outcome.left -= 1
-        else:
-            outcome.evidence_left -= 1
         if output.error:
             failure = Failure(output.key, result.task.title(output.key), output.error, now)
             cache.put_failure(failure)
             outcome.failures.append(failure)
             outcome.evidence_failed += not picture
-            continue
-        cache.put_entry(output.key, output.record, output.files)
-        if picture:
-            outcome.done += 1
-        else:
-            outcome.evidence += 1
+    made = {output.key: (output.record, output.files) for output in result.outputs if not output.error}
+    cache.put_entries(made)
+    if picture:
+        outcome.left -= len(result.outputs)
+        outcome.done += len(made)
+    else:
+        outcome.evidence_left -= len(result.outputs)
+        outcome.evidence += len(made)

@@ -83,7 +83,7 @@ def test_entries_of_any_kind_are_kept_under_their_key(cache: Cache) -> None:
     entry = cache.entry(KEY)
     assert entry is not None and entry.record["block"] == 3
     assert {kind: facts.size for kind, facts in entry.files.items()} == {"npz": 7, "txt": 5}
-    assert cache.store.get(f"entries/ab/{KEY}.npz") == b"numbers"
+    assert cache.store.get(f"entries/{KEY[:3]}/{KEY}.npz") == b"numbers"
     assert cache.get(KEY) is None, "it is no picture"
     assert cache.snapshot().entries[KEY].kinds == ("npz", "txt")
     assert KEY in cache and list(cache.verify()) == []
@@ -105,7 +105,7 @@ def test_entries_and_failures_of_before_are_understood(cache: Cache) -> None:
     cache.picture_path(KEY).write_bytes(png()[:-1])
     assert KEY not in cache and cache.keys() == set()
     old = {"key": OTHER, "model": "m", "layer": "l", "channel": 2, "recipe_name": "channel"}
-    cache.failure_path(OTHER).parent.mkdir()
+    cache.failure_path(OTHER).parent.mkdir(parents=True)
     cache.failure_path(OTHER).write_text(json.dumps({**old, "reason": "bad luck", "failed_at": "now"}))
     assert cache.failure(OTHER) == Failure(OTHER, "m/l/2 (channel)", "bad luck", "now")
 
@@ -156,7 +156,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_entry_or_none(cache: Cache, before:
     if before == "old":
         cache.put(record(), png(colour=100))
     code = subprocess.run(
-        [sys.executable, "-c", KILLED, str(moment), str(cache.folder)],
+        [sys.executable, "-c", KILLED, str(moment), str(cache.place)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ).returncode
     assert code == -signal.SIGKILL
@@ -167,8 +167,8 @@ def test_a_kill_at_any_moment_leaves_a_whole_entry_or_none(cache: Cache, before:
     cache.put(record(), png(colour=200))
     assert list(cache.verify()) == []
     cache.prune({KEY})
-    left = {path.name for path in (cache.folder / "entries").rglob("*") if path.is_file()}
-    assert left == {f"{KEY}.png", f"{KEY}.json"} and not list(cache.folder.rglob("*.tmp"))
+    left = {path.name for path in (cache.place / "entries").rglob("*") if path.is_file()}
+    assert left == {f"{KEY}.png", f"{KEY}.json"} and not list(cache.place.rglob("*.tmp"))
 
 
 # -- damage ----------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def two(cache: Cache) -> Cache:
 @pytest.mark.parametrize("damage", CHEAPLY_SEEN.values(), ids=CHEAPLY_SEEN.keys())
 def test_what_can_not_be_read_is_no_entry(two: Cache, damage: Callable[[Cache], object]) -> None:
     damage(two)
-    again = Cache(two.folder)
+    again = Cache(two.place)
     assert KEY not in again and OTHER in again
     assert again.keys() == {OTHER}
     assert again.keys() == {OTHER}, "the second look is by what the first remembered"
@@ -275,17 +275,17 @@ def test_what_was_looked_at_is_not_read_again(two: Cache, monkeypatch: pytest.Mo
         return real(store, name)
 
     monkeypatch.setattr(LocalStore, "get", get)
-    assert Cache(two.folder).keys() == {KEY, OTHER} and read == ["index.json"]
+    assert Cache(two.place).keys() == {KEY, OTHER} and read == ["index.json"]
     os.utime(two.picture_path(OTHER))
-    assert Cache(two.folder).keys() == {KEY, OTHER}
-    assert read == ["index.json"] * 2 + [f"entries/{OTHER[:2]}/{OTHER}.json"]
+    assert Cache(two.place).keys() == {KEY, OTHER}
+    assert read == ["index.json"] * 2 + [f"entries/{OTHER[:3]}/{OTHER}.json"]
 
 
 @pytest.mark.parametrize("nonsense", [b"", b"{", b"[1]", b'{"abab": "x"}'])
 def test_an_index_that_can_not_be_read_is_made_anew(two: Cache, nonsense: bytes) -> None:
-    overwrite(two.folder / "index.json", nonsense)
+    overwrite(two.place / "index.json", nonsense)
     assert two.keys() == {KEY, OTHER}
-    assert len(json.loads((two.folder / "index.json").read_bytes())) == 2
+    assert len(json.loads((two.place / "index.json").read_bytes())) == 2
 
 
 def test_a_snapshot_is_of_one_moment(two: Cache) -> None:

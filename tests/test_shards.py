@@ -327,7 +327,7 @@ def test_broken_entries_are_named_and_left_out(own: Path, other: Cache) -> None:
     flip(other.record_path(cut), 40)
     other.picture_path(gone).unlink()
     forge(other, forged)
-    said = click_run("merge", other.folder, "--config", own)
+    said = click_run("merge", other.place, "--config", own)
     assert said.exit_code == 1
     for key, reason in {
         flipped: "its picture is not the one that was rendered",
@@ -335,7 +335,7 @@ def test_broken_entries_are_named_and_left_out(own: Path, other: Cache) -> None:
         gone: "its picture is missing",
         forged: "its record names a file of a kind that there can't be, '/../../../../escaped'",
     }.items():
-        assert f"Broken: {other.folder}: {key}: {reason}\n" in said.output
+        assert f"Broken: {other.place}: {key}: {reason}\n" in said.output
     assert f"{len(keys) - 4} copied" in said.output and "4 broken and left out." in said.output
     assert said.output.endswith(
         "Error: 4 broken ones left out, which no cache holds whole; the next run makes up for it.\n"
@@ -355,15 +355,15 @@ def forge(cache: Cache, key: str) -> None:
     entry = cache.entry(key)
     assert entry is not None
     picture = cache.read(key, "png") or b""
-    (cache.folder / entry_name(key, "")).mkdir()
+    (cache.place / entry_name(key, "")).mkdir()
     cache.put_entry(key, entry.record, {"png": picture, "/../../../../escaped": b"!"})
 
 
 def test_what_one_cache_has_broken_another_may_have_whole(world: Path, own: Path, other: Cache) -> None:
     key = pictures(other)[0]
     flip(other.picture_path(key), -20)
-    said = click_run("merge", other.folder, world / "one" / "cache", "--config", own)
-    assert said.exit_code == 0 and f"Broken: {other.folder}: {key}: " in said.output
+    said = click_run("merge", other.place, world / "one" / "cache", "--config", own)
+    assert said.exit_code == 0 and f"Broken: {other.place}: {key}: " in said.output
     assert "1 copied" in said.output and cache_of(own).keys() == Cache(world / "one/cache").keys()
 
 
@@ -395,10 +395,10 @@ def test_failures_are_carried_over_where_nothing_better_is(world: Path, own: Pat
     two.store.put(entry_name(made, "png"), picture)
     two.store.put(entry_name(made, "json"), whole.record_path(made).read_bytes())
     (tmp_path / "a" / "failures" / f"{'e' * 64}.json").write_text("nothing")
-    said = click_run("merge", one.folder, two.folder, "--config", own)
+    said = click_run("merge", one.place, two.place, "--config", own)
     assert said.exit_code == 0
-    assert f"{one.folder}: 0 copied (0 B), 0 there already, 2 failures carried over.\n" in said.output
-    assert re.search(rf"{two.folder}: 1 copied \(.+\), 0 there already\.\n", said.output)
+    assert f"{one.place}: 0 copied (0 B), 0 there already, 2 failures carried over.\n" in said.output
+    assert re.search(rf"{two.place}: 1 copied \(.+\), 0 there already\.\n", said.output)
     assert made in mine and mine.failure(made) is None, "an entry is better"
     reasons = {key: failure.title for key in (known, new) if (failure := mine.failure(key))}
     assert reasons == {known: "known", new: "one"}
@@ -409,7 +409,7 @@ def test_an_entry_that_was_made_once_and_then_failed_is_an_entry(
 ) -> None:
     key = pictures(other)[0]
     other.put_failure(Failure(key, "again", "bad luck", "then"))
-    said = click_run("merge", other.folder, "--config", own)
+    said = click_run("merge", other.place, "--config", own)
     assert "carried over" not in said.output and cache_of(own).failure(key) is None
 
 

@@ -8,23 +8,25 @@ from pathlib import Path
 
 from generator.api.evidence import LayerEvidence, read_facts
 from generator.api.pictures import Picture, picture_of
-from generator.cache.entries import Cache, Snapshot
+from generator.cache.contents import Snapshot
+from generator.cache.entries import Cache
 from generator.cache.records import Failure, Record
+from generator.config.addresses import place_of, unusable_address
 from generator.errors import UserError
 
 
 class OpenCache:
     """What a cache holds that is finished, at the moment when it was opened."""
 
-    def __init__(self, path: Path) -> None:
-        self._cache = Cache(path, read_only=True)
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
         self._now: Snapshot = self._cache.snapshot()
 
     def __len__(self) -> int:
         return len(self._now.entries)
 
     def __repr__(self) -> str:
-        return f"OpenCache({str(self._cache.folder)!r}, {len(self)} entries)"
+        return f"OpenCache({str(self._cache.place)!r}, {len(self)} entries)"
 
     def records(
         self, model: str | None = None, layer: str | None = None, recipe: str | None = None
@@ -67,10 +69,22 @@ class OpenCache:
 
 
 def open_cache(path: str | Path) -> OpenCache:
-    """Open a cache for reading; runs may go on writing into it. Raises UserError when there is none."""
-    folder = Path(path).expanduser()
+    """Open a cache for reading, a folder or an object store's address (`s3://bucket/prefix`); runs may go on
+    writing into it. Raises UserError when there is none."""
+    place = place_of(path)
+    if isinstance(place, Path):
+        return OpenCache(Cache(_there(place.expanduser()), read_only=True))
+    if why := unusable_address(place):
+        raise UserError(f"{place}: {why}")
+    opened = OpenCache(Cache(place, read_only=True))
+    if not len(opened):
+        raise UserError(f"{place}: is no cache, or an empty one: there are no entries in it")
+    return opened
+
+
+def _there(folder: Path) -> Path:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a cache is the folder that a config names as `cache`")
     if not (folder / "entries").is_dir():
         raise UserError(f"{folder}: is no cache, or an empty one: there is no folder `entries` in it")
-    return OpenCache(folder)
+    return folder

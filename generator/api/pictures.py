@@ -95,7 +95,7 @@ def planned(
     """
     chosen = [{"name": layer, "channels": channels} for layer in layers]
     own = {**model.settings, "layers": chosen, "recipes": [recipe]}
-    values = {"cache": str(cache.folder), "models": {model.name: own}, **more}
+    values = {"cache": str(cache.place), "models": {model.name: own}, **more}
     config = checked({**values, "recipes": recipes_of(recipe, settings)})
     anatomies = {model.name: model.anatomy}
     refuse(layer_problems(config, anatomies))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.cache.entries import Cache
+from generator.config.addresses import place_of
 from generator.config.problems import Problem
 from generator.config.reading import config_of
 from generator.config.schema import Config
@@ -42,8 +43,9 @@ def own_folder() -> Path:
 
 
 def cache_of(path: str | Path | None) -> Cache:
-    """The cache at a path, or the one of this process."""
-    return Cache(own_folder() / "cache" if path is None else Path(path).expanduser().absolute())
+    """The cache at a path or an object store's address, or the one of this process."""
+    place = own_folder() / "cache" if path is None else place_of(path)
+    return Cache(place.expanduser().absolute() if isinstance(place, Path) else place)
 
 
 def checked(values: Settings) -> Config:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from generator.cache.encoding import RECORD, entry_name, read_record
 from generator.cache.store import Store
@@ -13,7 +15,30 @@ class BrokenEntry(Exception):
     """An entry is not whole; the text says in a few words what is wrong with it."""
 
 
-def read_whole(key: str, store: Store) -> tuple[bytes, dict[str, bytes]]:
+@dataclass(frozen=True)
+class Whole:
+    """An entry as read: its record as it stands in the store, and its files by kind; or what is `broken`."""
+
+    key: str
+    record: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    broken: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.record) + sum(map(len, self.files.values()))
+
+
+def read_entry(key: str, store: Store) -> Whole:
+    """An entry with every byte of it verified."""
+    try:
+        return Whole(key, *_read_whole(key, store))
+    except BrokenEntry as broken:
+        return Whole(key, broken=str(broken))
+
+
+def _read_whole(key: str, store: Store) -> tuple[bytes, dict[str, bytes]]:
     """The record of an entry as it stands in the store, and its files by kind.
 
     Raises BrokenEntry when any byte of them is not the one that was stored.

@@ -32,12 +32,12 @@ class Entry:
 
 def entry_name(key: str, kind: str) -> str:
     """The name of an entry's file of a kind, or of its record."""
-    return f"entries/{key[:2]}/{key}.{kind}"
+    return f"entries/{key[:3]}/{key}.{kind}"
 
 
 def failure_name(key: str) -> str:
     """The name of the file that says why there is no entry."""
-    return f"failures/{key}.json"
+    return f"failures/{key[:3]}/{key}.json"
 
 
 def key_of(name: str) -> str:

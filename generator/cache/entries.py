@@ -1,34 +1,35 @@
 """The cache: a content-addressed store of finished things, and the one place that knows its names.
 
     cache/
-      entries/3f/3f9a...e1.png    a file of the entry: of a picture its lossless form
-      entries/3f/3f9a...e1.webp   another: the animation of its making (or .gif), if the recipe asks for one
-      entries/3f/3f9a...e1.json   its record, which names its files; written last
-      failures/3f9a...e1.json     why something could not be made; removed when it is
+      entries/3f9/3f9a...e1.png   a file of the entry: of a picture its lossless form
+      entries/3f9/3f9a...e1.webp  another: the animation of its making (or .gif), if the recipe asks for one
+      entries/3f9/3f9a...e1.json  its record, which names its files; written last
+      failures/3f9/3f9a...e1.json why something could not be made; removed when it is
       models/<digest>.json        what is known of a network, so that planning need not open it
       timings.json                what was measured on this machine
-      index.json                  which entries were found whole (see index.py)
+      index                       which entries were found whole (see index.py)
       gallery/<digest>.json       what each page and picture of a gallery was made from
 
-Every file is written beside its place, flushed and renamed: a run killed at any instant leaves whole
-entries, and stray `*.tmp` files that `prune` removes. An entry whose record can't be read, is another
-key's, or names files that are not there in their size, is no entry.
+On a disk every file is written beside its place, flushed and renamed: a run killed at any instant leaves
+whole entries, and stray `*.tmp` files that `prune` removes. In an object store each is one object, whole or
+absent. An entry whose record can't be read, is another key's, or names files that are not there in their
+size, is no entry.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from generator.cache.checking import BrokenEntry, read_whole
+from generator.cache.checking import Whole, read_entry
+from generator.cache.contents import Snapshot, Stamp, contents_of, failures_of, files_of, is_whole
 from generator.cache.encoding import (
     RECORD,
     Entry,
-    Facts,
     entry_name,
     failure_name,
     json_bytes,
@@ -36,57 +37,49 @@ from generator.cache.encoding import (
     read_record,
     written_record,
 )
-from generator.cache.index import Index
 from generator.cache.local import LocalStore, ReadOnlyStore
 from generator.cache.records import Failure, Record
-from generator.cache.store import State, Store
-
-
-class Stamp(NamedTuple):
-    """What changes when an entry or failure does: when its record was written (nanoseconds) and its size,
-    and the same of its files, by kind."""
-
-    written: int
-    size: int
-    failed: bool
-    files: tuple[tuple[str, State], ...] = ()
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of its files."""
-        return tuple(kind for kind, _ in self.files)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a cache held at one moment: the whole entries, and the failures, by key."""
-
-    entries: Mapping[str, Stamp]
-    failures: Mapping[str, Stamp]
+from generator.cache.store import Store
+from generator.config.addresses import Place
 
 
 class Cache:
-    """A folder of entries; see the module's text for its shape."""
+    """A place of entries, a folder or an object store's address; see the module's text for its shape.
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        self.folder = folder
-        self.store: Store = ReadOnlyStore(folder) if read_only else LocalStore(folder)
+    Raises CacheError for an address that can't be opened.
+    """
+
+    def __init__(self, place: Place, *, read_only: bool = False) -> None:
+        self.place = place
+        self.store: Store = _store(place, read_only)
 
     # -- entries of any kind -----------------------------------------------------------------------
 
     def put_entry(self, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Store files by kind, and their record last. Raises ValueError for a record that is no JSON, and
         CacheError when the store can't be written."""
-        self.put_written(key, written_record(key, record, files), files)
+        self.put_entries({key: (record, files)})
 
-    def put_written(self, key: str, record: bytes, files: Mapping[str, bytes]) -> None:
-        """The same with a record as it stands in a cache; `read_whole` has vouched for it and the files."""
-        # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
-        self.store.delete(entry_name(key, RECORD))
-        for kind, data in files.items():
-            self.store.put(entry_name(key, kind), data)
-        self.store.put(entry_name(key, RECORD), record)
-        self.store.delete(failure_name(key))
+    def put_entries(self, entries: Mapping[str, tuple[Mapping[str, Any], Mapping[str, bytes]]]) -> None:
+        """The same of several by key, each its record and its files."""
+        self.put_written(
+            {key: (written_record(key, record, files), files) for key, (record, files) in entries.items()}
+        )
+
+    def put_written(self, entries: Mapping[str, tuple[bytes, Mapping[str, bytes]]]) -> None:
+        """The same with records as they stand in a cache; `read_whole` has vouched for them and the files.
+
+        On a disk they are written one by one, in an object store many together.
+        """
+        keys = list(entries)
+        for some in (keys[at : at + self.store.at_once] for at in range(0, len(keys), self.store.at_once)):
+            # Rendered again by --force: a kill between the writes must not leave old words on a new picture.
+            self.store.delete([entry_name(key, RECORD) for key in some])
+            self.store.put_all(
+                {entry_name(key, kind): data for key in some for kind, data in entries[key][1].items()}
+            )
+            self.store.put_all({entry_name(key, RECORD): entries[key][0] for key in some})
+            self.store.delete([failure_name(key) for key in some])
 
     def entry(self, key: str) -> Entry | None:
         """What is known of `key`, or None when its record can't be read or is another's.
@@ -104,26 +97,14 @@ class Cache:
         return data if hashlib.sha256(data).hexdigest() == entry.files[kind].sha256 else None
 
     def __contains__(self, key: str) -> bool:
-        return self._is_whole(key, lambda kind: self.store.state(entry_name(key, kind)))
-
-    def _is_whole(self, key: str, state: Callable[[str], State | None]) -> bool:
-        """Whether the record can be read, and each file that it names is there in its size."""
-        entry = self.entry(key)
-        return entry is not None and all(
-            self._is_file(key, kind, facts, state(kind)) for kind, facts in entry.files.items()
-        )
-
-    def _is_file(self, key: str, kind: str, facts: Facts, state: State | None) -> bool:
-        if facts.size is not None:
-            return state is not None and state.size == facts.size
-        data = self.store.get(entry_name(key, kind))
-        return data is not None and hashlib.sha256(data).hexdigest() == facts.sha256
+        return is_whole(key, self.store, lambda kind: self.store.state(entry_name(key, kind)))
 
     def remove(self, key: str) -> None:
         """Forget an entry; the record goes first, so that a kill between leaves no false entry."""
-        names = [name for name, _ in self.store.list(entry_name(key, ""))]
-        for name in sorted(names, key=lambda name: not name.endswith(RECORD)):
-            self.store.delete(name)
+        names = {name for name, _ in self.store.list(entry_name(key, ""))}
+        record = entry_name(key, RECORD)
+        self.store.delete([record])
+        self.store.delete(names - {record})
 
     # -- pictures ----------------------------------------------------------------------------------
 
@@ -143,8 +124,14 @@ class Cache:
         return replace(Record.from_json(entry.record), picture_sha256=entry.files["png"].sha256)
 
     def picture_path(self, key: str) -> Path:
-        """Where the lossless picture of `key` is or would be."""
+        """Where the lossless picture of `key` is or would be; of an object store, once it was fetched."""
         return self.store.path(entry_name(key, "png"))
+
+    def fetched(self, keys: Collection[str]) -> dict[str, Path]:
+        """The pictures of these keys as files of this machine."""
+        paths = {key: self.picture_path(key) for key in keys}
+        self.store.fetch(paths.values())
+        return paths
 
     def animation_path(self, key: str, kind: str) -> Path:
         """Where the animation of an entry is, `kind` being webp or gif; it need not have one."""
@@ -162,39 +149,11 @@ class Cache:
 
     def snapshot(self) -> Snapshot:
         """What is there now. Reads the records of entries that are new or changed since the last time."""
-        index = Index(self.store)
-        entries: dict[str, Stamp] = {}
-        for key, files in self._files():
-            if RECORD in files and not index.knows(key, files):
-                if not self._is_whole(key, files.get):
-                    continue
-                index.add(key, files)
-            if RECORD in files:
-                record = files.pop(RECORD)
-                entries[key] = Stamp(record.written, record.size, False, tuple(sorted(files.items())))
-        index.close(entries)
-        return Snapshot(entries, self.failures())
+        return contents_of(self.store)
 
     def failures(self) -> dict[str, Stamp]:
         """All failures by key; those of earlier or forced attempts too, which an entry wins over."""
-        return {
-            key_of(name): Stamp(state.written, state.size, True)
-            for name, state in self.store.list("failures/")
-            if name.endswith(f".{RECORD}")
-        }
-
-    def _files(self) -> Iterator[tuple[str, dict[str, State]]]:
-        """Each key that has any file, with its files by kind; leftovers of killed runs are passed over."""
-        before, files = "", dict[str, dict[str, State]]()
-        for name, state in self.store.list("entries/"):
-            folder, _, file = name.rpartition("/")
-            if folder != before:
-                yield from files.items()
-                before, files = folder, {}
-            key, _, kind = file.partition(".")
-            if not kind.endswith(".tmp"):
-                files.setdefault(key, {})[kind] = state
-        yield from files.items()
+        return failures_of(self.store)
 
     def stamps(self) -> dict[str, Stamp]:
         """For each whole entry and each failure, what changes when it does."""
@@ -235,26 +194,27 @@ class Cache:
     def gallery_path(self, output: Path) -> Path:
         """Where it is kept what the gallery in `output` was made from, so that a rebuild is quick."""
         digest = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
-        return self.store.path(f"gallery/{digest}.json")
-
-    @property
-    def lock_path(self) -> Path:
-        """Held while a run renders into this cache."""
-        return self.folder / "render.lock"
+        return self.store.here / f"gallery/{digest}.json"
 
     # -- upkeep ------------------------------------------------------------------------------------
 
     def recorded(self) -> list[str]:
         """Keys of all entries, broken ones included."""
-        return sorted(key for key, files in self._files() if RECORD in files)
+        return sorted(key for key, files in files_of(self.store) if RECORD in files)
+
+    def read_all(self, passed_over: Collection[str] = ()) -> Iterator[Whole]:
+        """Every entry but those, broken ones included, with every byte verified; in the order of keys."""
+        found = sorted((key, tuple(files)) for key, files in files_of(self.store) if key not in passed_over)
+        recorded = [(key, kinds) for key, kinds in found if RECORD in kinds]
+        for at in range(0, len(recorded), self.store.at_once):
+            some = recorded[at : at + self.store.at_once]
+            self.store.ahead([entry_name(key, kind) for key, kinds in some for kind in kinds])
+            for key, _ in some:
+                yield read_entry(key, self.store)
 
     def verify(self) -> Iterator[tuple[str, str]]:
         """Check every entry, reading every file; yields (key, what is wrong) for each that is not whole."""
-        for key in self.recorded():
-            try:
-                read_whole(key, self.store)
-            except BrokenEntry as broken:
-                yield key, str(broken)
+        yield from ((whole.key, whole.broken) for whole in self.read_all() if whole.broken)
 
     def prune(self, keep: Collection[str], *, dry_run: bool = False) -> tuple[int, int]:
         """Remove entries and failures whose key is not in `keep`, and stray temporary files.
@@ -268,7 +228,17 @@ class Cache:
             if name.endswith(".tmp")
             or (name.startswith(("entries/", "failures/")) and key_of(name) not in kept)
         }
-        # Records end in .json, which sorts before .png: no moment leaves a record without picture.
-        for name in [] if dry_run else sorted(doomed):
-            self.store.delete(name)
+        # Records go first: no moment leaves a record without picture.
+        records = {name for name in doomed if name.endswith(f".{RECORD}")}
+        if not dry_run:
+            self.store.delete(sorted(records))
+            self.store.delete(sorted(doomed.keys() - records))
         return len(doomed), sum(doomed.values())
+
+
+def _store(place: Place, read_only: bool) -> Store:
+    if isinstance(place, Path):
+        return ReadOnlyStore(place) if read_only else LocalStore(place)
+    from generator.cache.objects import ObjectStore, ReadOnlyObjects
+
+    return ReadOnlyObjects(place) if read_only else ObjectStore(place)

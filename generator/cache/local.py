@@ -5,19 +5,33 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from generator.cache.store import State
 from generator.errors import CacheError
 
 
 class LocalStore:
-    """Files in a folder, which is made when the first is written. See Store for what each method does."""
+    """Files in a folder, which is made when the first is written. See Store for what each method does.
+
+    Version 0.1.0 had 256 folders of entries and one of failures. What lies there is found and listed under
+    the names of today; it moves when it is written again.
+    """
+
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def here(self) -> Path:
+        """The folder itself."""
+        return self.folder
 
     def state(self, name: str) -> State | None:
         """Size and time of a file, or None if there is none."""
@@ -36,28 +50,33 @@ class LocalStore:
 
     def put(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """Write a file, whole or not at all; CacheError when it can't be written."""
-        write_atomically(self.path(name), data, durable=durable)
+        write_atomically(self.folder / name, data, durable=durable)
+        if old := self._old_place(name):
+            _remove(old)
 
-    def delete(self, name: str) -> None:
-        """Remove a file if there is one."""
-        path = self.path(name)
-        try:
-            path.unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError as error:
-            raise CacheError(f"{path}: can't be removed: {error.strerror or error}") from error
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Write several, one after the other."""
+        for name, data in files.items():
+            self.put(name, data)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove files, as far as there are any."""
+        for name in names:
+            _remove(self.folder / name)
+            if old := self._old_place(name):
+                _remove(old)
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, State]]:
         """All files whose name starts with `prefix`."""
-        above = prefix.rpartition("/")[0]
-        waiting = [above] if above else [""]
+        waiting = [prefix.rpartition("/")[0]]
+        if prefix.startswith("entries/") and prefix != "entries/":
+            waiting += {f"entries/{prefix[8:10]}"} & self._old_folders
         while waiting:
             folder = waiting.pop()
-            for entry in _scan(self.folder / folder):
-                name = f"{folder}/{entry.name}" if folder else entry.name
+            listed = _old_names(self.folder, folder) if folder in self._old_folders else _names(folder)
+            for name, entry in listed(_scan(self.folder / folder)):
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(name)
+                    waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
                 elif name.startswith(prefix):
                     with suppress(FileNotFoundError):  # removed or renamed since the folder was read
                         found = entry.stat()
@@ -65,7 +84,55 @@ class LocalStore:
 
     def path(self, name: str) -> Path:
         """Where the file of that name is or would be."""
-        return self.folder / name
+        path = self.folder / name
+        old = self._old_place(name)
+        return old if old is not None and not path.exists() and old.exists() else path
+
+    @cached_property
+    def _old_folders(self) -> frozenset[str]:
+        """Folders as they were named in version 0.1.0."""
+        entries = {f"entries/{one.name}" for one in _scan(self.folder / "entries") if len(one.name) == 2}
+        flat = any(entry.is_file() for entry in _scan(self.folder / "failures"))
+        return frozenset(entries | ({"failures"} if flat else set()))
+
+    def _old_place(self, name: str) -> Path | None:
+        """Where version 0.1.0 kept a file of that name; None in a cache that it never wrote."""
+        top, _, rest = name.partition("/")
+        folder = f"entries/{rest[:2]}" if top == "entries" else top
+        if folder not in self._old_folders:
+            return None
+        return self.folder / folder / rest.rpartition("/")[2]
+
+    # -- what a store that is far away needs -------------------------------------------------------
+
+    def ahead(self, names: Collection[str], *, states: bool = False) -> None:
+        """Nothing: a file is as quick to read by itself."""
+
+    def fetch(self, paths: Collection[Path]) -> None:
+        """Nothing: they are there."""
+
+    def release(self, paths: Collection[Path]) -> None:
+        """Nothing."""
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Be the only run that writes here meanwhile, by a lock that ends with the process."""
+        lock = FileLock(self.folder / "render.lock", timeout=0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise CacheError(
+                f"{self.folder}: another build-site renders into this cache; wait until it is done"
+            ) from None
+        except OSError as error:
+            raise CacheError(f"{self.folder}: can't be used as a cache: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 class ReadOnlyStore(LocalStore):
@@ -75,9 +142,40 @@ class ReadOnlyStore(LocalStore):
         """Refuse."""
         raise CacheError(f"{self.path(name)}: opened for reading only")
 
-    def delete(self, name: str) -> None:
+    def delete(self, names: Iterable[str]) -> None:
         """Refuse."""
-        raise CacheError(f"{self.path(name)}: opened for reading only")
+        raise CacheError(f"{self.folder}: opened for reading only")
+
+
+Entries = Iterable["os.DirEntry[str]"]
+Named = Iterator[tuple[str, "os.DirEntry[str]"]]
+
+
+def _names(folder: str) -> Callable[[Entries], Named]:
+    start = f"{folder}/" if folder else ""
+    return lambda entries: ((start + entry.name, entry) for entry in entries)
+
+
+def _old_names(top: Path, folder: str) -> Callable[[Entries], Named]:
+    """The names of today of what lies where version 0.1.0 put it, key by key; what was written again since
+    is left out."""
+
+    def named(entries: Entries) -> Named:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            name = f"{folder.partition('/')[0]}/{entry.name[:3]}/{entry.name}"
+            if not (top / name).exists():
+                yield name, entry
+
+    return named
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise CacheError(f"{path}: can't be removed: {error.strerror or error}") from error
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from generator.config.addresses import unusable_address
 from generator.config.content import read_class_names
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
@@ -24,7 +25,7 @@ def absolute(config: Config, folder: Path, problems: list[Problem]) -> Config:
     """
     where = _Where(folder, problems)
     names = ("cache", "output", "notes", "templates")
-    given = {name: path for name in names if (path := getattr(config, name)) is not None}
+    given = {name: path for name in names if isinstance(path := getattr(config, name), Path)}
     paths: dict[str, Any] = {name: where.of(path, (name,)) or folder / path for name, path in given.items()}
     models = {name: _model(model, ("models", name), where) for name, model in config.models.items()}
     recipes = {name: _recipe(recipe, ("recipes", name), where) for name, recipe in config.recipes.items()}
@@ -96,7 +97,9 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
     `config` has absolute paths; fields that `is_wrong` says something of already are passed over.
     """
     for name in ("cache", "output"):
-        if not is_wrong(name) and (why := _unusable_folder(getattr(config, name))):
+        place = getattr(config, name)
+        look = _unusable_folder if isinstance(place, Path) else unusable_address
+        if not is_wrong(name) and (why := look(place)):
             yield Problem((name,), why)
     if config.templates is not None and not is_wrong("templates") and not config.templates.is_dir():
         yield Problem(("templates",), f"no such folder: {config.templates}")
@@ -105,10 +108,10 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
             yield Problem(("datasets", name, "path"), f"no such folder or file: {dataset.path}")
     yield from _in_each_others_way(config, folder, is_wrong)
     for name, model in config.models.items():
-        place: Location = ("models", name, "weights")
+        field: Location = ("models", name, "weights")
         file = Path(model.weights)
-        if model.weights not in ("imagenet", "none") and not is_wrong(*place) and not file.is_file():
-            yield Problem(place, f"no such weights file: {file}")
+        if model.weights not in ("imagenet", "none") and not is_wrong(*field) and not file.is_file():
+            yield Problem(field, f"no such weights file: {file}")
     yield from _missing_pictures(config, is_wrong)
 
 
@@ -141,7 +144,7 @@ def _in_each_others_way(config: Config, folder: Path, is_wrong: Callable[..., bo
         return
     for name in ("cache", "templates"):
         other = getattr(config, name)
-        if other is None or is_wrong(name):
+        if not isinstance(other, Path) or is_wrong(name):
             continue
         path = os.path.realpath(other)
         if _holds(output, path) or _holds(path, output):

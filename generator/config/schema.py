@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
+from generator.config.addresses import place_of
 from generator.config.base import Settings
 from generator.config.channels import Channels
 from generator.config.cookbook import BUILT_IN
@@ -163,8 +164,9 @@ class Config(Settings):
     """The site's title."""
     description: str = "What the channels of a vision network look for."
     """One sentence under the title."""
-    cache: Path = Path("cache")
-    """Where finished pictures are kept; safe to delete, costly to refill."""
+    cache: Annotated[Path | str, PlainValidator(place_of)] = Path("cache")
+    """Where finished pictures are kept: a folder, or an object store, `s3://bucket/prefix`; safe to delete,
+    costly to refill."""
     output: Path = Path("site")
     """Where the gallery is written; foreign files in it are left alone."""
     notes: Path = Path("notes.yaml")

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from generator.cache.entries import Cache
 from generator.cache.merging import Merged, merge, open_other
+from generator.config.addresses import Place
 from generator.console.wording import many, short, size
 from generator.errors import SomeFailed
-from generator.pipeline import only_run
 
 
-def merge_caches(folder: Path, others: Sequence[Path]) -> None:
-    """Copy into the cache of a folder what others hold and it lacks, saying of each what was done.
+def merge_caches(place: Place, others: Sequence[Place]) -> None:
+    """Copy into the cache of a place what others hold and it lacks, saying of each what was done.
 
     Raises UserError for others that are no caches, before anything is copied, CacheError while another run
     holds ours, and SomeFailed when anything is broken that no cache holds whole.
     """
-    cache = Cache(folder)
+    cache = Cache(place)
     opened = [open_other(other, cache) for other in others]
     broken: set[str] = set()
-    with only_run(cache):
+    with cache.store.only_run():
         for other, done in merge(opened, cache):
             for key, reason in done.broken:
-                click.echo(f"Broken: {short(other.folder)}: {key}: {reason}", err=True)
-            click.echo(f"{short(other.folder)}: {_told(done)}.")
+                click.echo(f"Broken: {short(other.place)}: {key}: {reason}", err=True)
+            click.echo(f"{short(other.place)}: {_told(done)}.")
             broken |= {key for key, _ in done.broken}
         lost = sum(key not in cache for key in broken)
     if lost:

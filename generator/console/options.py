@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.config.addresses import Place, place_of
 from generator.console.wording import seconds
 from generator.errors import UserError
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from generator.selection import Shard
 
 ConfigPath = click.Path(path_type=Path)
+
+
+class CachePlace(click.ParamType[Place]):
+    """A cache's folder, or its address in an object store."""
+
+    name = "cache"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        """The place that a text names."""
+        return place_of(value)
+
+
 config_argument = click.argument("config", type=ConfigPath, default=Path("config.yaml"))
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's messages.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from generator.config.addresses import Place
 from generator.errors import UserError
 
 WIDTH = 79
@@ -35,12 +36,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
 
-def short(path: Path) -> str:
-    """A path relative to the current folder, if it is inside."""
+def short(place: Place) -> str:
+    """A path relative to the current folder, if it is inside; an address as it is."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return str(Path(place).relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return str(place)
 
 
 def size(count: float) -> str:

@@ -227,9 +227,8 @@ class LayerSection:
         entries = self.best_entries(summary)
         files = tuple((build.snapshot.picture_path(entry.key), None) for entry in entries)
         count = self.layer.main_recipe.recipe.pictures
-        made = pictures.encode(
-            Encoding(build.output.place(path), files, count, pictures.BEST_TILE),
-        )
+        with build.snapshot.fetched([file for file, _ in files]):
+            made = pictures.encode(Encoding(build.output.place(path), files, count, pictures.BEST_TILE))
         records = [build.snapshot.record(entry.key) for entry in entries]
         whole = all(
             record and record.picture_sha256 == digest
@@ -267,6 +266,8 @@ class LayerSection:
         for sheet in self._main_sheets():
             made = drawn.tiny.get(sheet.path)
             if made is None:  # a sheet that was kept gives the same as when it was made
-                made = pictures.tiny_tiles(sheet.encoding(build.snapshot, build.output))
+                encoding = sheet.encoding(build.snapshot, build.output)
+                with build.snapshot.fetched(encoding.files):
+                    made = pictures.tiny_tiles(encoding)
             tiles[sheet.number * PER_SHEET :][: len(made)] = made
         return tiles

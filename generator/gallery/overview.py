@@ -97,7 +97,8 @@ class Overview:
             build.output.keep(path)
             return True
         files = [(build.snapshot.picture_path(entry.key), count) for entry, count in best]
-        made = pictures.collage(files, *shape)
+        with build.snapshot.fetched([file for file, _ in files]):
+            made = pictures.collage(files, *shape)
         if made is None:
             return False
         board, digests = made

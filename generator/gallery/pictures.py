@@ -62,6 +62,11 @@ class Encoding:
     tile: int = TILE
     smalls: tuple[Place | None, ...] = ()
 
+    @property
+    def files(self) -> list[Path]:
+        """The lossless files that there are to read."""
+        return [file for file, _ in self.pictures if file]
+
 
 @dataclass(frozen=True)
 class Encoded:

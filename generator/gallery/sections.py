@@ -37,8 +37,8 @@ class Build:
     def note_broken(self, key: str) -> None:
         """Take note of an entry whose picture can't be used, unless that is because it changed just now."""
         if key not in self.snapshot.changed:
-            path = self.snapshot.picture_path(key)
-            self.broken[key] = f"{path}: damaged, or its record is; `build-site` makes it again"
+            place = self.snapshot.picture_place(key)
+            self.broken[key] = f"{place}: damaged, or its record is; `build-site` makes it again"
 
     def warnings(self) -> Iterator[str]:
         """What a user should know of the cache's state."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from generator.cache.entries import Stamp
+from generator.cache.contents import Stamp
 from generator.cache.records import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
@@ -151,6 +151,7 @@ def write_sheets(sheets: Sequence[Sheet], build: Build) -> Drawn:
 
 def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
     build.output.keep(sheet.path)
+    build.snapshot.ahead([picture.entry.key for picture in sheet.drawn])
     for picture in sheet.drawn:
         record = build.snapshot.record(picture.entry.key)
         if record is None:
@@ -167,6 +168,9 @@ def _keep(sheet: Sheet, build: Build, drawn: Drawn) -> None:
 
 def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
     drawn.tiny[sheet.path] = encoded.tiny
+    # Read before the records, as the pictures were: a record tells whether they belong together.
+    animations = _animations(sheet, build.snapshot)
+    build.snapshot.ahead([picture.entry.key for picture in sheet.drawn])
     whole = True
     places, smalls = encoded.encoding.pictures, encoded.encoding.smalls
     for picture, digest, (_, place), small in zip(
@@ -174,8 +178,7 @@ def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
     ):
         if picture is None:
             continue
-        # Read before the record, as the picture was: the record tells whether they belong together.
-        animation = _animation(picture, build.snapshot)
+        animation = animations.get(picture.entry.key, b"")
         record = build.snapshot.record(picture.entry.key)
         if record is None or record.picture_sha256 != digest:
             build.note_broken(picture.entry.key)
@@ -196,12 +199,8 @@ def _write(sheet: Sheet, encoded: Encoded, build: Build, drawn: Drawn) -> None:
     drawn.complete &= whole
 
 
-def _animation(picture: Picture, snapshot: CacheSnapshot) -> bytes:
-    """The animation of a picture's making; nothing where there is none, or no longer."""
-    if not picture.animation:
-        return b""
-    kind = picture.animation.rpartition(".")[2]
-    try:
-        return snapshot.animation_path(picture.entry.key, kind).read_bytes()
-    except OSError:
-        return b""
+def _animations(sheet: Sheet, snapshot: CacheSnapshot) -> dict[str, bytes]:
+    """The animations of a sheet's pictures by key; nothing for one that is no longer there."""
+    kinds = {p.entry.key: p.animation.rpartition(".")[2] for p in sheet.drawn if p.animation}
+    snapshot.ahead(list(kinds), next(iter(kinds.values()), ""))
+    return {key: snapshot.animation(key, kind) for key, kind in kinds.items()}

@@ -5,7 +5,7 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from generator.gallery.notes import read_notes
 from generator.gallery.output import LOCK, Output, check_writable
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link
-from generator.gallery.pictures import encode_all
+from generator.gallery.pictures import Encoded, Encoding, encode_all
 from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
@@ -36,6 +36,9 @@ Evidence = Mapping[tuple[str, str], FactsRef]
 
 PATIENCE = 300
 """Seconds to wait for another build of the same gallery; one of 20,000 channels takes 45."""
+
+FETCHED = 32
+"""Contact sheets whose pictures are fetched together, some 200 MB of them."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,21 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
         sections = _sections(gathered, evidence, snapshot, templates, output)
         output.begin(_addresses(sections))
         encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
-        with closing(encode_all(encodings)) as encoded:
+        with closing(_encoded(encodings, snapshot)) as encoded:
             build = Build(snapshot, output, templates, encoded)
             # Pictures of the sections to come are encoded while a section's pages are written.
             for section in sections:
                 section.write(build)
         return _report(build, gathered, warnings)
+
+
+def _encoded(encodings: Sequence[Encoding], snapshot: CacheSnapshot) -> Generator[Encoded]:
+    """What comes of encodings, in order; from a cache that is far away pictures are fetched by and by."""
+    some = len(encodings) if snapshot.is_near else FETCHED
+    for at in range(0, len(encodings), max(some, 1)):
+        now = encodings[at : at + some]
+        with snapshot.fetched([file for encoding in now for file in encoding.files]):
+            yield from encode_all(now)
 
 
 def _output(plan: Plan, cache: Cache) -> Output:

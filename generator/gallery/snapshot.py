@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from generator.cache.entries import Cache, Stamp
+from generator.cache.contents import Stamp
+from generator.cache.encoding import RECORD, entry_name, failure_name
+from generator.cache.entries import Cache
 from generator.cache.records import Failure, Record
 from generator.evidence.facts import LayerFacts
 
@@ -44,9 +47,41 @@ class CacheSnapshot:
         """Where the lossless picture of an entry is; check with `record` what was read from there."""
         return self._cache.picture_path(key)
 
-    def animation_path(self, key: str, kind: str) -> Path:
-        """Where the animation of an entry is, if it has one; likewise."""
-        return self._cache.animation_path(key, kind)
+    @property
+    def is_near(self) -> bool:
+        """Whether files are read where they are."""
+        return self._cache.store.at_once == 1
+
+    def picture_place(self, key: str) -> str:
+        """The same for a message: where a user finds it."""
+        place = self._cache.place
+        return f"{place}/{entry_name(key, 'png')}" if isinstance(place, str) else str(self.picture_path(key))
+
+    def fetch(self, paths: Collection[Path]) -> None:
+        """See to it that pictures are at their paths, those that there are."""
+        self._cache.store.fetch(paths)
+
+    def release(self, paths: Collection[Path]) -> None:
+        """Pictures that were fetched are no longer needed."""
+        self._cache.store.release(paths)
+
+    @contextmanager
+    def fetched(self, paths: Collection[Path]) -> Iterator[None]:
+        """Have pictures at their paths meanwhile."""
+        self.fetch(paths)
+        try:
+            yield
+        finally:
+            self.release(paths)
+
+    def animation(self, key: str, kind: str) -> bytes:
+        """The animation of an entry, nothing where it has none; likewise."""
+        return self._cache.store.get(entry_name(key, kind)) or b""
+
+    def ahead(self, keys: Collection[str], kind: str = RECORD) -> None:
+        """These records, or files of a kind, are read next."""
+        names = [entry_name(key, kind) for key in keys]
+        self._cache.store.ahead(names, states=kind == RECORD)
 
     def is_moving(self, key: str, kind: str) -> bool:
         """Whether an entry has an animation of that kind, webp or gif."""
@@ -61,7 +96,7 @@ class CacheSnapshot:
         if not self.has_entry(key):
             return None
         record = self._cache.get(key)
-        if not self._is_unchanged(key, self._cache.record_path(key)):
+        if not self._is_unchanged(key, entry_name(key, RECORD)):
             return None
         return record
 
@@ -83,14 +118,11 @@ class CacheSnapshot:
         if stamp is None or not stamp.failed:
             return None
         failure = self._cache.failure(key)
-        return failure if self._is_unchanged(key, self._cache.failure_path(key)) else None
+        return failure if self._is_unchanged(key, failure_name(key)) else None
 
-    def _is_unchanged(self, key: str, path: Path) -> bool:
-        try:
-            state = path.stat()
-            same = (state.st_mtime_ns, state.st_size) == self._stamps[key][:2]
-        except OSError:
-            same = False
+    def _is_unchanged(self, key: str, name: str) -> bool:
+        state = self._cache.store.state(name)
+        same = state is not None and (state.written, state.size) == self._stamps[key][:2]
         if not same:
             self.changed.add(key)
         return same

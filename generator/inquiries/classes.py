@@ -105,14 +105,14 @@ class ClassInquiry:
         """The judgement that is due, or any."""
         key = self.recognition_key(there)
         if key and (force or key not in there):
+            judged = self.judged(there)
+            files = cache.fetched(judged)
             yield RecogniseTask(
                 model=self.model,
                 config=self.survey.config,
                 fingerprint=self.survey.fingerprint,
                 scores=self.scores,
-                pictures={
-                    name: (cache.picture_path(name), number) for name, number in self.judged(there).items()
-                },
+                pictures={name: (files[name], number) for name, number in judged.items()},
                 key=key,
             )
 

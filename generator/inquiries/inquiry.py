@@ -152,6 +152,8 @@ class Inquiry:
         return self.classes.may_judge(there) and self.classes.recognition_key(there) in self.shard
 
     def _look(self, layer: str, key: str, summary: Summary, there: There, cache: Cache) -> LookTask:
+        judged = {job.key: job.channel for job in self.trusted(layer, there)}
+        files = cache.fetched(judged)
         return LookTask(
             model=self.model,
             config=self.survey.config,
@@ -160,9 +162,7 @@ class Inquiry:
             fit=self.survey.fit,
             way=self.way(layer),
             places=tuple(self._places(layer, summary)),
-            optimised={
-                job.key: (cache.picture_path(job.key), job.channel) for job in self.trusted(layer, there)
-            },
+            optimised={key: (files[key], channel) for key, channel in judged.items()},
             key=key,
         )
 
