@@ -25,8 +25,6 @@ from generator.console.wording import many, short, size
 from generator.errors import SomeFailed, UserError
 
 if TYPE_CHECKING:
-    from generator.engines.tasks import Engine
-    from generator.plan import Plan
     from generator.selection import Shard
 
 # TensorFlow's own start-up messages are of no use to our users; --debug brings them back.
@@ -59,13 +57,15 @@ def main() -> None:
 @main.command()
 @config_argument
 @render_options
-def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
     from generator.console import session
+    from generator.console.engines import take_engine
 
     plan = session.open_plan(config, quiet)
     session.check_pages(plan)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs, plan), **options)
+    engine = take_engine(options, plan, quiet)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, **options)
     session.write_pages(plan, strict=strict, quiet=quiet)
     session.report_failures(outcome)
 
@@ -73,19 +73,15 @@ def build(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool
 @main.command()
 @config_argument
 @render_options
-def render(config: Path, jobs: int | None, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
     from generator.console import session
+    from generator.console.engines import take_engine
 
     plan = session.open_plan(config, quiet)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=_engine(jobs, plan), **options)
+    engine = take_engine(options, plan, quiet)
+    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, **options)
     session.report_failures(outcome)
-
-
-def _engine(jobs: int | None, plan: Plan) -> Engine:
-    from generator.engines.local import LocalEngine
-
-    return LocalEngine(jobs, max(anatomy.parameters for anatomy in plan.models.values()))
 
 
 @main.command()

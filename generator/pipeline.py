@@ -243,8 +243,8 @@ def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
             cache.put_failure(failure)
             outcome.failures.append(failure)
             outcome.evidence_failed += not picture
-    made = {output.key: (output.record, output.files) for output in result.outputs if not output.error}
-    cache.put_entries(made)
+    made = [output for output in result.outputs if not output.error]
+    cache.put_entries({output.key: (output.record, output.files) for output in made if not output.stored})
     if picture:
         outcome.left -= len(result.outputs)
         outcome.done += len(made)

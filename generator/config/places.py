@@ -24,7 +24,7 @@ def absolute(config: Config, folder: Path, problems: list[Problem]) -> Config:
     What can't be is a problem.
     """
     where = _Where(folder, problems)
-    names = ("cache", "output", "notes", "templates")
+    names = ("cache", "output", "notes", "templates", "scheduler_file")
     given = {name: path for name in names if isinstance(path := getattr(config, name), Path)}
     paths: dict[str, Any] = {name: where.of(path, (name,)) or folder / path for name, path in given.items()}
     models = {name: _model(model, ("models", name), where) for name, model in config.models.items()}

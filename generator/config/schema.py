@@ -183,6 +183,15 @@ class Config(Settings):
     """Seed, for every recipe that doesn't set its own."""
     batch: Annotated[int | None, Field(ge=1, le=4096)] = None
     """Pictures handed to a worker together; default: what suits their size. Never changes them."""
+    engine: Literal["local", "dask"] = "local"
+    """Where pictures are rendered: in worker processes of this machine (`local`), or on a Dask cluster
+    (`dask`), for which `pip install 'pocket-microscope[cluster]'`."""
+    scheduler: Annotated[str | None, Field(pattern=r"^\w+://\S+$")] = None
+    """For `engine: dask`, the address of a Dask scheduler, `tcp://host:8786` or `tls://host:8786`; default:
+    one of this machine's own, with its worker processes."""
+    scheduler_file: Path | None = None
+    """For `engine: dask`, instead of its address: the file in which a scheduler left it
+    (`dask scheduler --scheduler-file`)."""
     memory: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the free memory that pictures under way may take; batches are cut down to it."""
     recipes: dict[str, RecipeConfig] = Field(default={})

@@ -77,6 +77,22 @@ def render_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Worker processes. Default: one a core, if memory allows.",
         ),
         click.option(
+            "--engine",
+            type=click.Choice(["local", "dask"]),
+            help="Render here, or on a Dask cluster. Default: as the config says, else local.",
+        ),
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="The Dask scheduler, tcp://HOST:8786. Default: one of this machine's own.",
+        ),
+        click.option(
+            "--scheduler-file",
+            type=ConfigPath,
+            metavar="FILE",
+            help="Where a Dask scheduler left its address.",
+        ),
+        click.option(
             "--time-limit",
             callback=_seconds,
             metavar="DURATION",

@@ -86,7 +86,7 @@ class LocalEngine:
     def __init__(self, jobs: int | None = None, parameters: int = 0) -> None:
         self.jobs = jobs or default_jobs(parameters)
         self._limit = self.jobs
-        self._start = Start(_search_path(), max(1, cores() // self.jobs), memory.available() // self.jobs)
+        self._start = Start(search_path(), max(1, cores() // self.jobs), memory.available() // self.jobs)
         self._kills = memory.kills()
         self._workers: dict[Process, _Worker] = {}
         self._events: Events = SimpleQueue()
@@ -255,6 +255,6 @@ class LocalEngine:
         return f"; meanwhile the system ended {now - self._kills} processes because memory ran out"
 
 
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Where this process looks modules up; a worker looks there last."""
     return [str(Path(folder or ".").absolute()) for folder in sys.path]

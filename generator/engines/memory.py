@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 UNKNOWN = 4 << 30
@@ -43,6 +45,20 @@ def _left(root: Path, place: str, limit: str, usage: str, files: str) -> Iterato
         if most is not None and used is not None:
             # Pages of files count as used, but are given up when something else wants the memory.
             yield most - used + (_field(group / "memory.stat", files) or 0)
+
+
+@lru_cache(maxsize=1)
+def of_graphics_card() -> int | None:
+    """Bytes that TensorFlow may take of the first graphics card that it sees; None where it sees none.
+
+    To be asked once TensorFlow is imported; elsewhere there is none.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or not tensorflow.config.list_physical_devices("GPU"):
+        return None
+    from tensorflow.python.client.device_lib import list_local_devices
+
+    return next((int(each.memory_limit) for each in list_local_devices() if each.device_type == "GPU"), None)
 
 
 def kills(proc: Path = PROC) -> int | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from generator.config.recipes import Recipe
+from generator.config.recipes import RECIPE_FILES, Recipe
 from generator.config.schema import ModelConfig
-from generator.engines.tasks import Bench, Pace, Result
+from generator.engines.belongings import model_files, model_modules, moved_model
+from generator.engines.tasks import Bench, NamedFile, Pace, Result
 from generator.targets import Target, Unit
 
 
@@ -69,6 +71,27 @@ class PictureTask:
     def smaller(self) -> PictureTask:
         """With half the batch."""
         return replace(self, batch=max(1, self.batch // 2))
+
+    def parts(self) -> Sequence[PictureTask]:
+        """A task for each picture."""
+        return [replace(self, wanted=(one,)) for one in self.wanted]
+
+    def modules(self) -> Sequence[str]:
+        """Those of the network."""
+        return model_modules(self.model, self.config)
+
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network, and the photos that the recipe names, as they were planned."""
+        named = [(getattr(self.recipe, field), field) for field in RECIPE_FILES]
+        photos = [NamedFile(path, self.identity[field]) for path, field in named if path is not None]
+        return [*model_files(self.model, self.config), *photos]
+
+    def moved(self, places: Mapping[Path, Path]) -> PictureTask:
+        """With files at other places."""
+        named = {field: places.get(getattr(self.recipe, field)) for field in RECIPE_FILES}
+        photos = {field: path for field, path in named.items() if path is not None}
+        recipe = self.recipe.model_copy(update=photos) if photos else self.recipe
+        return replace(self, config=moved_model(self.config, places), recipe=recipe)
 
     def title(self, key: str) -> str:
         """`efficientnet-lite0/block5c_add/3 (channel)`."""

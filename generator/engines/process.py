@@ -50,7 +50,7 @@ class Process:
     def __init__(self, start: Start, events: Events) -> None:
         self._events = events
         self._said = b""
-        with _interrupts_held():
+        with interrupts_held():
             self._process = subprocess.Popen(
                 [sys.executable, "-P", _BOOT],  # -P: not even our own folder is a place to find modules
                 stdin=subprocess.PIPE,
@@ -130,7 +130,7 @@ def _signal_name(number: int) -> str:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Processes started within begin with Ctrl-C blocked, until they ignore it; ours waits meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from generator.config.schema import Fit, ModelConfig
 from generator.datasets.sources import Item
-from generator.engines.tasks import Bench, Pace, Result
+from generator.engines.belongings import dataset_files, model_files, model_modules, moved_model
+from generator.engines.tasks import Bench, NamedFile, Pace, Result
 from generator.evidence.effects import CONSIDERED
 from generator.evidence.fields import Box
 
@@ -18,16 +20,48 @@ and back: pixels over three."""
 
 
 @dataclass(frozen=True)
-class SurveyTask:
+class _Evidence:
+    """What all kinds have in common: each is done in one go, for its sums are to be alike everywhere."""
+
+    model: str
+    config: ModelConfig
+    fingerprint: str
+
+    def smaller(self) -> Self:
+        """Batches are of one size: there is no smaller way."""
+        return replace(self)
+
+    def parts(self) -> Sequence[Self]:
+        """It can't be taken apart."""
+        return [self]
+
+    def modules(self) -> Sequence[str]:
+        """Those of the network."""
+        return model_modules(self.model, self.config)
+
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network."""
+        return model_files(self.model, self.config)
+
+    def moved(self, places: Mapping[Path, Path]) -> Self:
+        """With the network's files at other places."""
+        return replace(self, config=moved_model(self.config, places))
+
+
+def _moved(
+    pictures: Mapping[str, tuple[Path, int]], places: Mapping[Path, Path]
+) -> Mapping[str, tuple[Path, int]]:
+    return {key: (places.get(path, path), number) for key, (path, number) in pictures.items()}
+
+
+@dataclass(frozen=True)
+class SurveyTask(_Evidence):
     """A block of a data set to be shown to a network; of each of the layers a tally comes of it.
 
     `fingerprint` is what planning knew of the network, the items' digests what it knew of the pictures: a
     worker that finds others refuses the network, and skips the pictures. `layers` are (name, key).
     """
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
     dataset: Path
     fit: Fit
     items: tuple[Item, ...]
@@ -49,9 +83,13 @@ class SurveyTask:
 
         return survey(self, bench)
 
-    def smaller(self) -> SurveyTask:
-        """Batches are of one size, so that sums are alike: there is no smaller way."""
-        return replace(self)
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network, and the block's pictures."""
+        return [*super().files(), *dataset_files(self.dataset, self.items)]
+
+    def moved(self, places: Mapping[Path, Path]) -> SurveyTask:
+        """With files at other places."""
+        return replace(super().moved(places), dataset=places.get(self.dataset, self.dataset))
 
     def title(self, key: str) -> str:
         """By the layer."""
@@ -71,16 +109,13 @@ class Place:
 
 
 @dataclass(frozen=True)
-class LookTask:
+class LookTask(_Evidence):
     """A layer's examples, and its optimised pictures, to be looked at again.
 
     `way` are the layers from the input up to this one, which comes last. `optimised` maps each optimised
     picture's key to (path, channel).
     """
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
     dataset: Path
     fit: Fit
     way: tuple[str, ...]
@@ -105,9 +140,16 @@ class LookTask:
 
         return look(self, bench)
 
-    def smaller(self) -> LookTask:
-        """Batches are of one size: there is no smaller way."""
-        return replace(self)
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network, the pictures of the places, and the optimised ones."""
+        seen = dataset_files(self.dataset, (place.item for place in self.places))
+        return [*super().files(), *seen, *(NamedFile(path) for path, _ in self.optimised.values())]
+
+    def moved(self, places: Mapping[Path, Path]) -> LookTask:
+        """With files at other places."""
+        optimised = _moved(self.optimised, places)
+        dataset = places.get(self.dataset, self.dataset)
+        return replace(super().moved(places), dataset=dataset, optimised=optimised)
 
     def title(self, key: str) -> str:
         """By the layer."""
@@ -115,12 +157,9 @@ class LookTask:
 
 
 @dataclass(frozen=True)
-class CircuitTask:
+class CircuitTask(_Evidence):
     """The weights from one layer's channels into another's; `channels` are the later layer's."""
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
     earlier: str
     later: str
     channels: tuple[int, ...]
@@ -142,26 +181,19 @@ class CircuitTask:
 
         return circuit(self, bench)
 
-    def smaller(self) -> CircuitTask:
-        """There is no smaller way."""
-        return replace(self)
-
     def title(self, key: str) -> str:
         """By both layers."""
         return f"{self.model}/{self.later} (built from {self.earlier})"
 
 
 @dataclass(frozen=True)
-class ClassTask:
+class ClassTask(_Evidence):
     """What some of a network's layers do to its class scores; `layers` are (name, key).
 
     `scores` is the network's last layer of classes. Where it follows from the weights no pictures are needed,
     and `dataset` may be None; elsewhere `items`, a sample of the data set's, are what it is found out on.
     """
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
     scores: str
     layers: tuple[tuple[str, str], ...]
     dataset: Path | None = None
@@ -185,9 +217,14 @@ class ClassTask:
 
         return classes(self, bench)
 
-    def smaller(self) -> ClassTask:
-        """There is no smaller way."""
-        return replace(self)
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network, and the sample."""
+        return [*super().files(), *(dataset_files(self.dataset, self.items) if self.dataset else ())]
+
+    def moved(self, places: Mapping[Path, Path]) -> ClassTask:
+        """With files at other places."""
+        dataset = None if self.dataset is None else places.get(self.dataset, self.dataset)
+        return replace(super().moved(places), dataset=dataset)
 
     def title(self, key: str) -> str:
         """By the layer."""
@@ -196,15 +233,12 @@ class ClassTask:
 
 
 @dataclass(frozen=True)
-class RecogniseTask:
+class RecogniseTask(_Evidence):
     """Pictures of classes to be shown to another network, whose layer `scores` knows these classes.
 
     `pictures` maps each picture's key to (path, number of its class).
     """
 
-    model: str
-    config: ModelConfig
-    fingerprint: str
     scores: str
     pictures: Mapping[str, tuple[Path, int]]
     key: str
@@ -225,9 +259,13 @@ class RecogniseTask:
 
         return recognise(self, bench)
 
-    def smaller(self) -> RecogniseTask:
-        """Pictures are shown one by one: there is no smaller way."""
-        return replace(self)
+    def files(self) -> Sequence[NamedFile]:
+        """Those of the network, and the pictures."""
+        return [*super().files(), *(NamedFile(path) for path, _ in self.pictures.values())]
+
+    def moved(self, places: Mapping[Path, Path]) -> RecogniseTask:
+        """With files at other places."""
+        return replace(super().moved(places), pictures=_moved(self.pictures, places))
 
     def title(self, key: str) -> str:
         """By the network that is asked."""

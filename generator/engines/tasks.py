@@ -7,8 +7,9 @@ know only what stands here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 
@@ -38,12 +39,13 @@ class Pace(NamedTuple):
 @dataclass(frozen=True)
 class Output:
     """What became of one job: the record and the files, by kind, to store under its key; or why there are
-    none."""
+    none. When `stored` is true the worker has put them into the cache, and they are not here."""
 
     key: str
     record: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     error: str = ""
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ class Result:
     outputs: tuple[Output, ...]
     seconds: float = 0.0
     learnt: Mapping[str, str] = field(default_factory=dict)
+
+
+class NamedFile(NamedTuple):
+    """A file or folder that a task names, for workers that may not see it.
+
+    `digest` is the SHA-256 (hex) of what is in it, empty where being there is enough. It can be sent if it
+    `travels`. Where it is one of many in a folder, that is its `root`: a worker that sees the folder needs
+    nothing, another gets the folder with the files that its tasks name.
+    """
+
+    path: Path
+    digest: str = ""
+    root: Path | None = None
+    travels: bool = True
 
 
 class Task(Protocol):
@@ -76,6 +92,18 @@ class Task(Protocol):
 
     def smaller(self) -> Task:
         """The same in less memory, if there is a way."""
+
+    def parts(self) -> Sequence[Task]:
+        """The same as several tasks that don't share a fate; one only, where it can't be taken apart."""
+
+    def modules(self) -> Sequence[str]:
+        """The modules, as Python imports them, that have to be installed or lie where we look."""
+
+    def files(self) -> Sequence[NamedFile]:
+        """The files that it reads. OSError when one can't be read any more."""
+
+    def moved(self, places: Mapping[Path, Path]) -> Task:
+        """The same with files, and roots of files, at other places; those that are not named stay."""
 
     def title(self, key: str) -> str:
         """How messages name what is made under one of its keys."""
@@ -97,7 +125,9 @@ def unlimited(task: Task) -> float:
 class Engine(Protocol):
     """Where tasks run, `jobs` at a time."""
 
-    jobs: int
+    @property
+    def jobs(self) -> int:
+        """How many."""
 
     def run(self, tasks: Iterable[Task | None], limit: Limit = unlimited) -> Results:
         """Work off the tasks, each drawn when there is a worker for it, and yield the results as they come.

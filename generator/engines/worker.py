@@ -80,7 +80,7 @@ def main() -> None:
     answers: SimpleQueue[Answer] = SimpleQueue()
     stop = threading.Event()
     threading.Thread(target=_listen, args=(given, tasks, answers, stop), daemon=True).start()
-    _start_tensorflow(start.threads)
+    start_tensorflow(start.threads)
     _send(READY, results)
 
     def agree(name: str, answer: str) -> str:
@@ -141,7 +141,8 @@ def _listen(
             tasks.put(message)
 
 
-def _start_tensorflow(threads: int) -> None:
+def start_tensorflow(threads: int) -> None:
+    """Import TensorFlow, to use so many threads; once in a process, before anything else uses it."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -57,7 +57,7 @@ def exiting():
 LIGHT = """
 from generator.engines import worker
 
-worker._start_tensorflow = lambda threads: None
+worker.start_tensorflow = lambda threads: None
 worker.main()
 """
 

@@ -1,0 +1,53 @@
+"""What tasks need elsewhere: files and modules that a network's settings name, and pictures of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from generator.config.content import content_digest
+from generator.config.schema import ModelConfig, is_place
+from generator.datasets.sources import Item
+from generator.engines.tasks import NamedFile
+from generator.models.efficientnet_lite import VARIANTS
+
+_NO_FILE = ("imagenet", "none")
+"""What `weights` says where it names no file."""
+
+
+def model_files(name: str, config: ModelConfig) -> list[NamedFile]:
+    """The network's file, its weights and its class names, where they are files. OSError if unreadable."""
+    named = [Path(config.source)] if is_place(config.source or name) else []
+    named += [] if config.weights in _NO_FILE else [Path(config.weights)]
+    named += [] if config.classes is None else [config.classes]
+    return [NamedFile(path, content_digest(path)) for path in named]
+
+
+def moved_model(config: ModelConfig, places: Mapping[Path, Path]) -> ModelConfig:
+    """The same settings with these files at other places."""
+    changes = {
+        field: str(places[Path(named)])
+        for field in ("source", "weights")
+        if (named := getattr(config, field)) and Path(named) in places
+    }
+    classes = config.classes and places.get(config.classes)
+    return config.model_copy(update={**changes, "classes": classes or config.classes})
+
+
+def model_modules(name: str, config: ModelConfig) -> Sequence[str]:
+    """The modules that are imported to open it: a factory's, those of `imports`, a package of weights."""
+    source = config.source or name
+    modules = list(config.imports)
+    if not is_place(source) and ":" in source:
+        modules.append(source.partition(":")[0])
+    if source in VARIANTS and config.weights == "imagenet":
+        modules.append(VARIANTS[source].package)
+    return modules
+
+
+def dataset_files(dataset: Path, items: Iterable[Item]) -> list[NamedFile]:
+    """The pictures of a data set that lies in a folder; an archive is too large to be sent anywhere."""
+    if not dataset.is_dir():
+        return [NamedFile(dataset, travels=False)]
+    names = {item.name: item.digest for item in items}
+    return [NamedFile(dataset / name, digest, root=dataset) for name, digest in names.items()]
