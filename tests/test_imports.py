@@ -15,7 +15,7 @@ from tests.conftest import ROOT, Rendered, environment
 PACKAGE = ROOT / "generator"
 
 LEVELS = [
-    {"errors", "quiet", "resources", "targets"},
+    {"errors", "images", "quiet", "resources", "targets"},
     {"config"},
     {"cache", "datasets"},
     {"models"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from generator.datasets.known import known_dataset
 from generator.datasets.sources import DataSet, image_of, read_dataset
 from generator.errors import UserError
 from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Photo
+from generator.images import opened
 from generator.inquiries.inquiry import inquiries_of
 from generator.inquiries.settling import settle, skipped
 
@@ -81,7 +81,8 @@ def _cropped(photo: Photo, example: Example, cache: Cache) -> Image.Image:
     data = cache.read(photo.key, "webp") if photo.key else None
     if data is None:
         raise UserError(f"{photo.name}: the cache no longer holds this photo; survey again")
-    image = Image.open(io.BytesIO(data)).convert("RGB")
+    with opened(data) as stored:
+        image = stored.convert("RGB")
     box = example.box
     left, top = int(box.left * image.width), int(box.top * image.height)
     right, bottom = round(box.right * image.width), round(box.bottom * image.height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from generator.api.work import Channels, Progress, asked, cache_of, checked, rec
 from generator.cache.entries import Cache
 from generator.cache.records import Record
 from generator.errors import SomeFailed
+from generator.images import opened
 from generator.plan import Job, Plan, layer_problems, make_plan
 from generator.targets import WHOLE
 
@@ -115,6 +115,6 @@ def picture_of(key: str, cache: Cache) -> Picture | None:
     record, data = cache.get(key), cache.read(key, "png")
     if record is None or data is None:
         return None
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return Picture(image, record)
+    with opened(data) as image:
+        image.load()
+        return Picture(image, record)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from generator.cache.encoding import RECORD, entry_name, read_record
 from generator.cache.store import Store
+from generator.images import opened
 
 
 class BrokenEntry(Exception):
@@ -65,11 +65,11 @@ def _read_whole(key: str, store: Store) -> tuple[bytes, dict[str, bytes]]:
 
 
 def _is_picture(data: bytes, width: int, height: int) -> bool:
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(data) as image:
+            if image.size != (width, height):
+                return False
             image.load()
-            return image.size == (width, height)
-    except (OSError, ValueError):
+            return True
+    except Exception:  # Pillow's readers raise whatever a broken file leads them to
         return False

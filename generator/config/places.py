@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
 from generator.config.schema import Config, DatasetConfig, ModelConfig, RecipeConfig, is_place
 from generator.errors import ModelError
+from generator.images import opened
 
 # -- absolute --------------------------------------------------------------------------------------
 
@@ -174,10 +174,8 @@ def _no_picture(path: Path, *, folder_too: bool) -> str:
 
 def _unreadable(path: Path, *, whole: bool) -> str:
     """Why a file is no picture; its pixels are looked at if `whole`, else only its beginning."""
-    from PIL import Image
-
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        with opened(path) as picture:
             if whole:
                 picture.load()
     except Exception as error:  # decoders raise whatever a broken file makes them

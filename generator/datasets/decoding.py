@@ -1,26 +1,22 @@
 """From an image file's bytes to an array of the colours that a network takes, and to the size it takes.
 
 One place decides how a photo is read: upright as its EXIF data say, 16 bits brought down to 8, transparency
-laid on grey. What can't be read, is cut short or is larger than LARGEST is a PictureError with the reason.
+laid on grey. What can't be read, is cut short or is too large is a PictureError with the reason.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from generator import images
 from generator.config.schema import Fit
 from generator.errors import UserError
 
 Array = NDArray[Any]
-
-LARGEST = 64_000_000
-"""Pixels of the largest picture that is read; larger ones are mistakes or bombs."""
 
 GREY = 128
 
@@ -32,20 +28,15 @@ class PictureError(UserError):
 def decoded(data: bytes) -> Image.Image:
     """The picture in an image file's bytes, upright, as 8 bits of grey (`L`) or colour (`RGB`).
 
-    Raises PictureError for what is no picture, is cut short, or has more than LARGEST pixels.
+    Raises PictureError for what is no picture of a known format, is cut short, or is too large.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as opened:
-            if opened.width * opened.height > LARGEST:
-                raise PictureError(f"too large ({opened.width} x {opened.height} pixels)")
-            opened.load()
+        with images.opened(data) as opened:
             return plain(ImageOps.exif_transpose(opened))
-    except PictureError:
-        raise
+    except images.TooLarge as error:
+        raise PictureError(str(error)) from None
     except UnidentifiedImageError:
         raise PictureError("not a picture of a known format") from None
-    except Image.DecompressionBombError:
-        raise PictureError("too large") from None
     except MemoryError:
         raise PictureError("takes more memory than there is") from None
     except Exception as error:  # Pillow's readers raise whatever a broken file leads them to
@@ -66,8 +57,10 @@ def plain(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey of more than 8 bits: 16 of them are the full range, as in PNG, and so is [0, 1] of floats."""
     values = np.asarray(image).astype("float64")
-    full = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65535.0
-    return Image.fromarray((np.clip(values / full, 0, 1) * 255).round().astype("uint8"))
+    values /= 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65535.0
+    np.clip(values, 0, 1, out=values)
+    values *= 255
+    return Image.fromarray(values.round(out=values).astype("uint8"))
 
 
 def fitted(image: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> Image.Image:

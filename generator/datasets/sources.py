@@ -23,12 +23,11 @@ from generator.datasets import decoding
 from generator.datasets.arrays import Rows
 from generator.datasets.decoding import PictureError
 from generator.errors import UserError
+from generator.images import LARGEST_FILE
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 )
-LARGEST_FILE = 256 << 20
-"""Bytes of the largest file that is read as a picture."""
 
 
 @dataclass(frozen=True, order=True)

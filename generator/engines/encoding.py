@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from generator import images
 from generator.config.content import checked_content
-from generator.errors import ModelError
+from generator.errors import ModelError, cause
 
 Array = NDArray[Any]
 
@@ -91,9 +92,9 @@ class Photos:
 
 def _photo(path: Path, data: bytes, colours: int) -> Array:
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with images.opened(data) as opened:
             upright = ImageOps.exif_transpose(opened).convert("L" if colours == 1 else "RGB")
             pixels = np.asarray(upright, "float32").reshape(upright.height, upright.width, -1) / 255
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise ModelError(f"{path}: can't be read as a picture: {error}") from None
+    except Exception as error:  # Pillow's readers raise whatever a broken file leads them to
+        raise ModelError(f"{path}: can't be read as a picture: {cause(error)}") from None
     return pixels[..., np.arange(colours) % pixels.shape[-1]]

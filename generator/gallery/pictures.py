@@ -28,6 +28,7 @@ from PIL import Image
 from generator.gallery.pages import COLUMNS
 from generator.gallery.place import Place
 from generator.gallery.shapes import SMALL, grid, is_small
+from generator.images import opened
 
 TILE = 128
 """Side of a contact sheet's thumbnails, …"""
@@ -148,9 +149,9 @@ def _open(path: Path | None) -> tuple[Image.Image | None, str]:
         return None, ""
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(data) as image:
             return image.convert("RGBA" if image.has_transparency_data else "RGB"), sha256(data).hexdigest()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow's readers raise whatever a broken file leads them to
         return None, ""
 
 

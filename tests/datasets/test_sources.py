@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.datasets import decoding
+from generator import images
 from generator.datasets.blocks import blocks
 from generator.datasets.decoding import PictureError, array, decoded, fitted
 from generator.datasets.sources import Item, open_source, read_dataset
@@ -171,7 +171,7 @@ def test_broken_and_oversized_pictures_are_refused_with_the_reason(monkeypatch: 
         with pytest.raises(PictureError) as raised:
             decoded(data)
         assert "\n" not in raised.value.message
-    monkeypatch.setattr(decoding, "LARGEST", 1000)
+    monkeypatch.setattr(images, "LARGEST", 1000)
     with pytest.raises(PictureError, match="too large"):
         decoded(whole)
 
