@@ -70,6 +70,11 @@ def render_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shard_option,
         click.option("--force", is_flag=True, help="Render again what the cache already holds."),
         click.option(
+            "--retry-failed",
+            is_flag=True,
+            help="Try again what has failed in a way that can't pass by itself.",
+        ),
+        click.option(
             "--jobs",
             "-j",
             type=click.IntRange(1, 256),
