@@ -34,6 +34,7 @@ EPILOG = """\b
 Examples:
   build-site                           render what is missing, then write the pages
   build-site plan                      what is due, how long it will take, how much disk
+  build-site status                    how far each model and layer is
   build-site --only vgg19/block4*/0-15 only these channels
   build-site --time-limit 2h           stop cleanly after two hours; run again to go on
   build-site init my.yaml              write a commented config to start from
@@ -116,6 +117,18 @@ def plan(config: Path, shard: Shard | None, values: bool, debug: bool) -> None:
 
 
 @main.command()
+@config_argument
+@debug_option
+def status(config: Path, debug: bool) -> None:
+    """Show how much of each model and layer is done, due and failed, and how long the rest will take."""
+    from generator.console.session import open_plan
+    from generator.console.status import how_it_stands
+
+    for line in how_it_stands(open_plan(config, quiet=False)):
+        click.echo(line)
+
+
+@main.command()
 @click.argument("model")
 @click.option(
     "--config", type=ConfigPath, default=None, help="Where MODEL may be named. Default: config.yaml."
@@ -186,14 +199,8 @@ def init(config: Path, preset: str) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
 )
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Another address of this machine, to show it to others.",
-)
 @debug_option
-def serve(config: Path, port: int, host: str, debug: bool) -> None:
+def serve(config: Path, port: int, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
     from generator.config.reading import read_config
     from generator.console.serving import serve_folder
@@ -201,7 +208,7 @@ def serve(config: Path, port: int, host: str, debug: bool) -> None:
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
-    serve_folder(folder, port, host)
+    serve_folder(folder, port)
 
 
 # -- to the public ---------------------------------------------------------------------------------

@@ -7,14 +7,13 @@ import fnmatch
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from generator.cache.entries import Cache
-from generator.cache.records import Failure
 from generator.config.channels import Channels
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
@@ -26,7 +25,7 @@ from generator.render import RENDERER_VERSION
 from generator.targets import Channel, Target, Unit, Whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One picture to make: of a unit of a layer of a model, by a recipe, under its key."""
 
@@ -86,20 +85,11 @@ class Plan:
         """How many jobs there are of each model, layer and recipe."""
         return Counter((job.model, job.layer, job.recipe_name) for job in self.jobs)
 
-    def due(self, cache: Cache, *, retry: bool = False) -> list[Job]:
-        """Jobs without a whole entry in the cache; a key that several jobs share is listed once.
-
-        Those that have failed and would fail again are left out, unless they are to be tried again (`retry`).
-        """
-        now = cache.snapshot()
-        missing = {job.key: job for job in reversed(self.jobs) if job.key not in now.entries}
-        hopeless = {} if retry else cache.lasting_failures(missing.keys() & now.failures.keys())
-        return [job for job in reversed(missing.values()) if job.key not in hopeless]
-
-    def hopeless(self, cache: Cache) -> dict[str, Failure]:
-        """Why those jobs failed that would fail again, by key."""
-        now = cache.snapshot()
-        return cache.lasting_failures(sorted(self.keys & now.failures.keys() - now.entries.keys()))
+    def due(self, cache: Cache) -> list[Job]:
+        """Jobs without a whole entry in the cache; a key that several jobs share is listed once."""
+        there = cache.snapshot(self.keys).entries
+        missing = {job.key: job for job in reversed(self.jobs) if job.key not in there}
+        return list(reversed(missing.values()))
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:
@@ -108,17 +98,25 @@ def group(jobs: Iterable[Job]) -> list[Group]:
     return [Group(*key, tuple(members)) for key, members in together]
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def job_key(fingerprint: str, target: Target, recipe: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of everything that determines a picture, as canonical JSON; of a recipe, its
     identity."""
-    parts = {
-        "weights": fingerprint,
-        **target.identity,
-        "recipe": recipe,
-        "renderer": RENDERER_VERSION,
-    }
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return keys_of(fingerprint, recipe)(target)
+
+
+def keys_of(fingerprint: str, recipe: Mapping[str, Any]) -> Callable[[Target], str]:
+    """The same for many targets: what they share is written once."""
+    shared = _canonical({"weights": fingerprint, "recipe": recipe, "renderer": RENDERER_VERSION})
+
+    def key(target: Target) -> str:
+        # The names in a target's identity all come before `recipe`, so the order is that of the whole.
+        text = f"{_canonical(target.identity)[:-1]},{shared[1:]}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    return key
 
 
 def make_plan(
@@ -128,7 +126,7 @@ def make_plan(
 
     Raises UserError when a file that a recipe names can't be read.
     """
-    jobs: dict[Job, None] = {}
+    jobs: dict[tuple[str, str, str], Job] = {}
     recipes: dict[str, Recipe] = {}
     identities: dict[str, dict[str, Any]] = {}
     for name, model in config.models.items():
@@ -137,11 +135,12 @@ def make_plan(
                 if recipe_name not in recipes:
                     recipes[recipe_name] = config.recipe(recipe_name)
                     identities[recipe_name] = _identity(recipe_name, recipes[recipe_name])
+                key_of = keys_of(anatomies[name].fingerprint, identities[recipe_name])
                 for unit in _wanted(recipes[recipe_name], _channels(selection, model), layer):
                     target = Target(layer.name, unit)
-                    key = job_key(anatomies[name].fingerprint, target, identities[recipe_name])
-                    jobs[Job(name, target, recipe_name, key)] = None
-    ordered = sorted(jobs, key=_order(config, anatomies))
+                    key = key_of(target)
+                    jobs.setdefault((name, recipe_name, key), Job(name, target, recipe_name, key))
+    ordered = sorted(jobs.values(), key=_order(config, anatomies))
     return Plan(config, anatomies, recipes, identities, tuple(ordered), datasets or {})
 
 

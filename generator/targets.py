@@ -24,7 +24,7 @@ Identity = Mapping[str, object]
 """Plain JSON values."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One channel of a layer, wherever it answers."""
 
@@ -46,7 +46,7 @@ class Channel:
         return self.channel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Whole:
     """All of a layer together."""
 
@@ -68,7 +68,7 @@ class Whole:
         return WHOLE % STREAMS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """One channel at one place: `down` and `right` from 0 to 1."""
 
@@ -142,7 +142,7 @@ class Direction:
 Unit = Channel | Whole | Place | Direction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Target:
     """A unit of a named layer."""
 

@@ -275,17 +275,17 @@ def test_what_was_looked_at_is_not_read_again(two: Cache, monkeypatch: pytest.Mo
         return real(store, name)
 
     monkeypatch.setattr(LocalStore, "get", get)
-    assert Cache(two.place).keys() == {KEY, OTHER} and read == ["index.json"]
+    assert Cache(two.place).keys() == {KEY, OTHER} and read == ["index"]
     os.utime(two.picture_path(OTHER))
     assert Cache(two.place).keys() == {KEY, OTHER}
-    assert read == ["index.json"] * 2 + [f"entries/{OTHER[:3]}/{OTHER}.json"]
+    assert read == ["index"] * 2 + [f"entries/{OTHER[:3]}/{OTHER}.json"]
 
 
-@pytest.mark.parametrize("nonsense", [b"", b"{", b"[1]", b'{"abab": "x"}'])
+@pytest.mark.parametrize("nonsense", [b"", b"{", b"whole entries 1", b"whole entries 1\nabc"])
 def test_an_index_that_can_not_be_read_is_made_anew(two: Cache, nonsense: bytes) -> None:
-    overwrite(two.place / "index.json", nonsense)
+    overwrite(two.place / "index", nonsense)
     assert two.keys() == {KEY, OTHER}
-    assert len(json.loads((two.place / "index.json").read_bytes())) == 2
+    assert len((two.place / "index").read_bytes()) == 16 + 2 * 16
 
 
 def test_a_snapshot_is_of_one_moment(two: Cache) -> None:
@@ -365,3 +365,82 @@ def test_records_are_plain_json(cache: Cache) -> None:
     cache.put(record(), png())
     values = json.loads(cache.record_path(KEY).read_text())
     assert values["activation"] == 1.5 and values["trajectory"] == [0.5, 1.5]
+
+
+# -- where version 0.1.0 kept things ---------------------------------------------------------------
+
+
+@pytest.fixture
+def old(two: Cache) -> Cache:
+    """The same cache as version 0.1.0 would have written it, with a failure."""
+    folder = two.place
+    assert isinstance(folder, Path)
+    two.put_failure(Failure(OTHER[::-1], "title", "reason", "now"))
+    for top, length in (("entries", 2), ("failures", 0)):
+        for path in [path for path in (folder / top).glob("*/*") if path.is_file()]:
+            place = folder / top / path.name[:length] / path.name
+            place.parent.mkdir(exist_ok=True)
+            path.rename(place)
+    (folder / "index").unlink(missing_ok=True)
+    return Cache(folder)
+
+
+def test_a_cache_of_before_is_read_where_it_is(old: Cache) -> None:
+    before = {path for path in Path(old.place).rglob("*.*") if path.is_file()}
+    assert old.keys() == {KEY, OTHER} and list(old.verify()) == [] and KEY in old
+    assert set(old.failures()) == {OTHER[::-1]} and old.failure(OTHER[::-1]) is not None
+    assert old.picture_path(KEY).read_bytes() == old.read(KEY, "png") and old.get(KEY) is not None
+    assert {path for path in Path(old.place).rglob("*.*") if path.is_file()} == before, "nothing has moved"
+
+
+def test_what_is_written_again_moves(old: Cache) -> None:
+    record, picture = old.get(KEY), old.read(KEY, "png")
+    assert record is not None and picture is not None
+    old.put(record, picture, b"film")
+    assert [path.parent.name for path in Path(old.place).glob(f"entries/*/{KEY}.*")] == [KEY[:3]] * 3
+    assert old.keys() == {KEY, OTHER} and list(old.verify()) == []
+    old.remove(OTHER)
+    assert not list(Path(old.place).glob(f"entries/*/{OTHER}.*"))
+    count, _ = old.prune(set())
+    assert count == 4 and not list(Path(old.place).glob("*/*/*"))
+
+
+def test_a_put_killed_at_any_moment_mixes_no_old_file_with_a_new_one(
+    old: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = old.get(KEY)
+    assert record is not None
+    real = LocalStore.put
+    for moment in range(3):
+        left = iter(range(moment))
+
+        def put(store: LocalStore, name: str, data: bytes, *, durable: bool = True) -> None:
+            if next(left, None) is None:  # noqa: B023
+                raise KeyboardInterrupt
+            real(store, name, data, durable=durable)
+
+        monkeypatch.setattr(LocalStore, "put", put)
+        with pytest.raises(KeyboardInterrupt):
+            old.put(record, png(colour=9), b"film")
+        monkeypatch.setattr(LocalStore, "put", real)
+        assert KEY not in Cache(old.place).snapshot().entries, "due again"
+
+
+def test_a_few_are_found_as_all_are(cache: Cache) -> None:
+    """In a large cache the wanted keys are looked for by themselves."""
+    keys = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(40)]
+    for key in keys:
+        cache.put_entry(key, {"kind": "photo"}, {"webp": b"photo"})
+    cache.put(moving(), png(), b"film")
+    cache.put(record(OTHER), png())
+    whole = cache.snapshot()
+    wanted = {keys[1], keys[2], KEY, OTHER, "f" * 64}
+    few = cache.snapshot(wanted)
+    assert set(few.entries) == wanted - {"f" * 64} and len(whole.entries) == 42
+    assert all(whole.entries[key] == few.entries[key] for key in few.entries)
+    overwrite(cache.picture_path(KEY), b"")
+    cache.record_path(keys[1]).unlink()
+    cache.put_entry("e" * 64, {"kind": "photo"}, {"webp": b"new"})
+    few = cache.snapshot({*wanted, "e" * 64})
+    assert set(few.entries) == {keys[2], OTHER, "e" * 64}
+    assert set(cache.snapshot().entries) == {*keys, OTHER, "e" * 64} - {keys[1]}

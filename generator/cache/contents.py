@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +28,40 @@ class Stamp(NamedTuple):
         return tuple(kind for kind, _ in self.files)
 
 
+class Entries(Mapping[str, Stamp]):
+    """The stamps of whole entries by key, packed: of a million, 300 MB where as many Stamps take 900."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._numbers = array("q")
+        self._kinds: dict[tuple[str, ...], int] = {}
+
+    def add(self, key: str, files: Mapping[str, State]) -> None:
+        """Put an entry in, its record among its files."""
+        kinds = tuple(sorted(files))
+        self._places[key] = len(self._numbers)
+        self._numbers.append(self._kinds.setdefault(kinds, len(self._kinds)))
+        for kind in kinds:
+            self._numbers.extend(files[kind])
+
+    def __getitem__(self, key: str) -> Stamp:
+        place = self._places[key]
+        kinds = list(self._kinds)[self._numbers[place]]
+        numbers = self._numbers[place + 1 : place + 1 + 2 * len(kinds)]
+        files = {kind: State(*numbers[2 * at : 2 * at + 2]) for at, kind in enumerate(kinds)}
+        record = files.pop(RECORD)
+        return Stamp(record.written, record.size, False, tuple(files.items()))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What a cache held at one moment: the whole entries, and the failures, by key."""
@@ -35,32 +70,59 @@ class Snapshot:
     failures: Mapping[str, Stamp]
 
 
-def contents_of(store: Store) -> Snapshot:
-    """What is there now. Reads the records of entries that are new or changed since the last time."""
+def contents_of(store: Store, wanted: Collection[str] | None = None) -> Snapshot:
+    """What is there now, of all or at least of the `wanted` keys.
+
+    Reads the records of entries that are new or changed since the last time.
+    """
     index = Index(store)
-    entries: dict[str, Stamp] = {}
+    entries = Entries()
+    # Where it is near, looking for a few is quicker than listing all.
+    some = wanted is not None and store.at_once == 1 and len(index) > FEW * len(wanted)
+    found = _asked_for(wanted or (), store, index) if some else files_of(store)
     unknown: dict[str, dict[str, State]] = {}
-    for key, files in files_of(store):
+    for key, files in found:
         if RECORD not in files:
             continue
         if index.knows(key, files):
-            entries[key] = _stamp(files)
-        else:
-            unknown[key] = files
-    for key, files in _whole(unknown, store):
-        index.add(key, files)
-        entries[key] = _stamp(files)
-    index.close(entries)
+            entries.add(key, files)
+            continue
+        unknown[key] = files
+        if len(unknown) >= store.at_once:
+            _judge(unknown, store, index, entries)
+            unknown = {}
+    _judge(unknown, store, index, entries)
+    index.close(complete=not some)
     return Snapshot(entries, failures_of(store))
 
 
-def _whole(listed: dict[str, dict[str, State]], store: Store) -> Iterator[tuple[str, dict[str, State]]]:
-    """Those entries among listed ones that are whole, by their records."""
-    keys = list(listed)
-    for at in range(0, len(keys), store.at_once):
-        some = keys[at : at + store.at_once]
-        store.ahead([entry_name(key, RECORD) for key in some])
-        yield from ((key, listed[key]) for key in some if is_whole(key, store, listed[key].get))
+FEW = 4
+"""How many times as many entries as are wanted there must be, for each to be looked for by itself."""
+
+
+def _asked_for(wanted: Iterable[str], store: Store, index: Index) -> Iterator[tuple[str, dict[str, State]]]:
+    """The files of each of these keys: mostly a record and a picture, else what the record says."""
+    for key in wanted:
+        files = _files(key, (RECORD, "png"), store)
+        if RECORD in files and not index.has(key, files):
+            entry = read_record(key, store.get(entry_name(key, RECORD)))
+            files = _files(key, (RECORD, *(entry.files if entry else ())), store)
+        yield key, files
+
+
+def _files(key: str, kinds: Iterable[str], store: Store) -> dict[str, State]:
+    states = ((kind, store.state(entry_name(key, kind))) for kind in kinds)
+    return {kind: state for kind, state in states if state is not None}
+
+
+def _judge(listed: dict[str, dict[str, State]], store: Store, index: Index, entries: Entries) -> None:
+    """Take up those entries among listed ones that are whole, by their records."""
+    if listed:
+        store.ahead([entry_name(key, RECORD) for key in listed])
+    for key, files in listed.items():
+        if is_whole(key, store, files.get):
+            index.add(key, files)
+            entries.add(key, files)
 
 
 def is_whole(key: str, store: Store, state: Callable[[str], State | None]) -> bool:
@@ -99,9 +161,3 @@ def files_of(store: Store) -> Iterator[tuple[str, dict[str, State]]]:
         if not kind.endswith(".tmp"):
             files.setdefault(key, {})[kind] = state
     yield from files.items()
-
-
-def _stamp(files: Mapping[str, State]) -> Stamp:
-    record = files[RECORD]
-    others = sorted((kind, state) for kind, state in files.items() if kind != RECORD)
-    return Stamp(record.written, record.size, False, tuple(others))

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from generator.cache.checking import Whole, read_entry
 from generator.cache.contents import Snapshot, Stamp, contents_of, failures_of, files_of, is_whole
@@ -147,19 +148,22 @@ class Cache:
         """Keys of all whole entries."""
         return set(self.snapshot().entries)
 
-    def snapshot(self) -> Snapshot:
-        """What is there now. Reads the records of entries that are new or changed since the last time."""
-        return contents_of(self.store)
+    def snapshot(self, wanted: Collection[str] | None = None) -> Snapshot:
+        """What is there now, of all or at least of the `wanted` keys.
+
+        Reads the records of entries that are new or changed since the last time.
+        """
+        return contents_of(self.store, wanted)
 
     def failures(self) -> dict[str, Stamp]:
         """All failures by key; those of earlier or forced attempts too, which an entry wins over."""
         return failures_of(self.store)
 
-    def stamps(self) -> dict[str, Stamp]:
-        """For each whole entry and each failure, what changes when it does."""
-        now = self.snapshot()
-        # Entries come last, so that they win over a failure of an earlier or forced attempt.
-        return {**now.failures, **now.entries}
+    def stamps(self, wanted: Collection[str] | None = None) -> Mapping[str, Stamp]:
+        """For each whole entry and each failure, or at least for the `wanted`, what changes when it does."""
+        now = self.snapshot(wanted)
+        # Entries come first, so that they win over a failure of an earlier or forced attempt.
+        return ChainMap(cast(Any, now.entries), cast(Any, now.failures))
 
     # -- failures ----------------------------------------------------------------------------------
 
@@ -169,17 +173,6 @@ class Cache:
             return Failure.from_json(json.loads(self.store.get(failure_name(key)) or b""))
         except ValueError:
             return None
-
-    def lasting_failures(self, keys: Iterable[str]) -> dict[str, Failure]:
-        """Those of the keys' failures that would come again, by key."""
-        listed = list(keys)
-        found: dict[str, Failure] = {}
-        for at in range(0, len(listed), self.store.at_once):
-            some = listed[at : at + self.store.at_once]
-            self.store.ahead([failure_name(key) for key in some])
-            read = ((key, self.failure(key)) for key in some)
-            found |= {key: failure for key, failure in read if failure and failure.lasting}
-        return found
 
     def put_failure(self, failure: Failure) -> None:
         """Keep why something failed; a later success removes it."""

@@ -1,19 +1,22 @@
 """Which entries were found whole, by the sizes and times of their files, so that none is read twice.
 
 An entry is judged by reading its record, which takes forty times as long as looking at its files. The
-index is a memory only: without it, or with entries that it does not know, they are read again.
+index is a memory only: without it, or with entries that it does not know, they are read again. It holds 16
+bytes for each: a digest of its key and of its files' states.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import blake2b
 
 from generator.cache.store import State, Store
 from generator.errors import CacheError
 
-NAME = "index.json"
+NAME = "index"
+_START = b"whole entries 1\n"
+_EACH = 16
 
 
 class Index:
@@ -22,35 +25,48 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._before = _read(store)
-        self._fresh: dict[str, int] = {}
+        self._now = bytearray()
+        self._fresh = False
+
+    def __len__(self) -> int:
+        """How many entries were known before."""
+        return len(self._before)
+
+    def has(self, key: str, files: Mapping[str, State]) -> bool:
+        """Whether an entry was found whole and none of its files has changed since."""
+        return _mark(key, files) in self._before
 
     def knows(self, key: str, files: Mapping[str, State]) -> bool:
-        """Whether an entry was found whole and none of its files has changed since."""
-        return self._before.get(key) == _mark(files)
+        """The same of an entry that is there; what is neither known nor added is forgotten."""
+        mark = _mark(key, files)
+        if mark not in self._before:
+            return False
+        self._now += mark
+        return True
 
     def add(self, key: str, files: Mapping[str, State]) -> None:
         """An entry was found whole."""
-        self._fresh[key] = _mark(files)
+        self._now += _mark(key, files)
+        self._fresh = True
 
-    def close(self, entries: Collection[str]) -> None:
-        """Keep what was judged of the entries that there are.
+    def close(self, *, complete: bool) -> None:
+        """Keep what was judged; unless every entry was asked for (`complete`), with what was before.
 
         A cache that can't be written is read again next time.
         """
-        if self._fresh or len(entries) != len(self._before):
-            now = {key: self._fresh[key] if key in self._fresh else self._before[key] for key in entries}
+        if self._fresh or (complete and len(self._now) != _EACH * len(self._before)):
+            now = self._now if complete else b"".join([*self._before, self._now])
             with suppress(CacheError):
-                self._store.put(NAME, json.dumps(now).encode(), durable=False)
+                self._store.put(NAME, _START + now, durable=False)
 
 
-def _mark(files: Mapping[str, State]) -> int:
-    """A number that differs when any size or time does."""
-    return sum(map(hash, files.values()))
+def _mark(key: str, files: Mapping[str, State]) -> bytes:
+    """Differs when any size or time does."""
+    return blake2b(f"{key} {sum(map(hash, files.values()))}".encode(), digest_size=_EACH).digest()
 
 
-def _read(store: Store) -> dict[str, int]:
-    try:
-        known = json.loads(store.get(NAME) or b"")
-    except ValueError:
-        return {}
-    return known if isinstance(known, dict) else {}
+def _read(store: Store) -> set[bytes]:
+    data = store.get(NAME) or b""
+    if not data.startswith(_START):
+        return set()
+    return {data[at : at + _EACH] for at in range(len(_START), len(data), _EACH)}

@@ -63,8 +63,9 @@ def values(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
 
 def _evidence_due(plan: Plan, shard: Shard | None, cache: Cache, timings: Timings) -> Iterator[str]:
     """A line for each model that is shown a data set."""
-    there = cache.snapshot().entries
-    for inquiry in inquiries_of(plan, shard=shard):
+    inquiries = inquiries_of(plan, shard=shard)
+    there = cache.snapshot().entries if inquiries else {}
+    for inquiry in inquiries:
         pieces = inquiry.due(there)
         dataset = inquiry.survey.dataset
         shown = f"{inquiry.model}: evidence from {inquiry.source}, {many(len(dataset.items), 'picture')}"

@@ -58,6 +58,8 @@ def publish(
 
 def _write_workflow(path: Path, choices: Choices, *, force: bool) -> None:
     config = read_config(path).check()
+    if isinstance(config.cache, str):
+        raise UserError(f"{path}: `cache`: the workflow keeps a folder of the repository, not {config.cache}")
     git = Git(path.absolute().parent)
     place, changed = write_workflow(git, path, config.cache, config.output, choices, force=force)
     if not changed:
@@ -68,7 +70,9 @@ def _write_workflow(path: Path, choices: Choices, *, force: bool) -> None:
 
 def _check(plan: Plan, path: Path, folder: Path, *, own: bool) -> None:
     """Check a site, saying what was found; of the config's own, whether it has the plan's pages too."""
-    secrets = {Path.home(), path.absolute().parent, plan.config.cache, folder}
+    secrets = {Path.home(), path.absolute().parent, folder}
+    if isinstance(plan.config.cache, Path):
+        secrets.add(plan.config.cache)
     found = check_site(folder, secrets)
     if own:
         expect_pages(found, planned_pages(plan), path)

@@ -83,8 +83,7 @@ def _stop_when(stopping: Callable[[], bool]) -> Callable[[int], None]:
 def _output(task: PictureTask, wanted: Wanted, rendering: Any, setup: Setup, seconds: float) -> Output:
     values = (rendering.activation, *rendering.trajectory)
     if not all(map(math.isfinite, values)):
-        reason = "its activation or the gradient became infinite or not a number"
-        return Output(wanted.key, error=reason, lasting=True)
+        return Output(wanted.key, error="its activation became infinite or not a number")
     image, false_colour = encoding.image(rendering.picture, rendering.alpha)
     files = {"png": encoding.png(image)}
     extra: dict[str, Any] = {"precision": setup.precision, "batch": setup.batch}
@@ -225,7 +224,7 @@ def _new_renderer(task: PictureTask, setup: Setup) -> Any:
 
     def networks(seen: Canvas, whole: Canvas) -> Networks:
         shared = {"logits": logits, "preprocess": model.preprocessing}
-        ascended = cut(model.network, task.layer, seen, relu, setup.precision, **shared, finite=True)
+        ascended = cut(model.network, task.layer, seen, relu, setup.precision, **shared)
         # What is reported is what the network gives: only `logit` asks for what it has not.
         measured = cut(model.network, task.layer, whole, **shared)
         return Networks(ascended, measured, model.preprocessing)

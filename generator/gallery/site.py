@@ -113,7 +113,7 @@ def only_writer(output: Path) -> Iterator[None]:
 
 def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
-    templates, snapshot = Templates(plan.config.templates), CacheSnapshot.of(cache)
+    templates, snapshot = Templates(plan.config.templates), CacheSnapshot.of(cache, _keys(plan, evidence))
     gathered = gather(plan, notes)
     with closing(_output(plan, cache)) as output:
         sections = _sections(gathered, evidence, snapshot, templates, output)
@@ -125,6 +125,12 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
             for section in sections:
                 section.write(build)
         return _report(build, gathered, warnings)
+
+
+def _keys(plan: Plan, evidence: Evidence) -> set[str]:
+    """Keys of all that pages may be made of."""
+    refs = evidence.values()
+    return {*plan.keys, *(ref.key for ref in refs), *(photo for ref in refs for photo in ref.photos)}
 
 
 def _encoded(encodings: Sequence[Encoding], snapshot: CacheSnapshot) -> Generator[Encoded]:

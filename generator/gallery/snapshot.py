@@ -25,9 +25,9 @@ class CacheSnapshot:
         self.changed: set[str] = set()
 
     @classmethod
-    def of(cls, cache: Cache) -> CacheSnapshot:
-        """The cache as it is now."""
-        return cls(cache, cache.stamps())
+    def of(cls, cache: Cache, wanted: Collection[str]) -> CacheSnapshot:
+        """The cache as it is now, as far as these keys are concerned."""
+        return cls(cache, cache.stamps(wanted))
 
     @classmethod
     def filled(cls, cache: Cache, keys: Iterable[str]) -> CacheSnapshot:

@@ -48,6 +48,8 @@ def code_digest() -> str:
 
 def settle(inquiries: Sequence[Inquiry], cache: Cache) -> dict[Layer, FactsRef]:
     """Make the facts that are not there yet; where those of each layer are that anything is known of."""
+    if not inquiries:
+        return {}
     there = cache.snapshot().entries
     whole = _Whole(inquiries, cache, there)
     found = {}
@@ -60,6 +62,8 @@ def settle(inquiries: Sequence[Inquiry], cache: Cache) -> dict[Layer, FactsRef]:
 
 def kept(inquiries: Sequence[Inquiry], cache: Cache) -> set[str]:
     """Keys of all that is needed of what the cache holds: pieces of evidence, facts, and their photos."""
+    if not inquiries:
+        return set()
     there = cache.snapshot().entries
     whole = _Whole(inquiries, cache, there)
     pieces = {key for inquiry in inquiries for key in inquiry.kept(there)}

@@ -1,0 +1,77 @@
+"""What `build-site status` says: how much of each model and layer is done, due and failed, by the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from generator.cache.entries import Cache
+from generator.console.wording import duration, many
+from generator.inquiries.inquiry import inquiries_of
+from generator.plan import Job, Plan, group
+from generator.schedule import task_of
+from generator.timings import Timings
+
+
+@dataclass
+class Standing:
+    """Of some pictures, how many are done, due, and due because they failed; `seconds` are what the due ones
+    will take, None where nothing was measured."""
+
+    done: int = 0
+    due: int = 0
+    failed: int = 0
+    seconds: float | None = field(default=0.0)
+
+    def __add__(self, other: Standing) -> Standing:
+        known = None if self.seconds is None or other.seconds is None else self.seconds + other.seconds
+        return Standing(self.done + other.done, self.due + other.due, self.failed + other.failed, known)
+
+
+def how_it_stands(plan: Plan) -> Iterator[str]:
+    """A line for each layer of each model, one for each model with more than one, and the sum."""
+    cache = Cache(plan.config.cache)
+    now, timings = cache.snapshot(plan.keys), Timings(cache)
+    yield f"{'':<60} {'done':>9} {'due':>9} {'failed':>7}"
+    total = Standing()
+    for model, jobs in groupby(plan.jobs, key=lambda job: job.model):
+        whole, layers = Standing(), 0
+        for layer, own in groupby(jobs, key=lambda job: job.layer):
+            standing = _standing(plan, own, now.entries, now.failures, timings)
+            yield _line(f"{model}/{layer}", standing)
+            whole, layers = whole + standing, layers + 1
+        if layers > 1:
+            yield _line(f"{model}: {many(layers, 'layer')}", whole)
+        total += whole
+    yield _line("In all", total)
+    if inquiries := inquiries_of(plan):
+        there = cache.snapshot().entries
+        pieces = sum(inquiry.due(there) for inquiry in inquiries)
+        yield f"Evidence: {many(pieces, 'piece')} due"
+
+
+def _standing(
+    plan: Plan, jobs: Iterable[Job], there: Collection[str], failures: Collection[str], timings: Timings
+) -> Standing:
+    standing = Standing()
+    for members in group(jobs):
+        due = [job for job in members.jobs if job.key not in there]
+        failed = sum(job.key in failures for job in due)
+        seconds: float | None = 0.0
+        if due:
+            pace = task_of(plan, replace(members, jobs=tuple(due[:1]))).pace
+            seconds = timings.estimate(pace, len(due))
+        standing += Standing(len(members.jobs) - len(due), len(due), failed, seconds)
+    return standing
+
+
+def _line(name: str, standing: Standing) -> str:
+    counts = f"{standing.done:>9,} {standing.due:>9,} {standing.failed:>7,}"
+    if not standing.due:
+        time_ = "done"
+    elif standing.seconds is None:
+        time_ = "time unknown yet"
+    else:
+        time_ = f"about {duration(standing.seconds)}"
+    return f"{name:<60} {counts}  {time_}"
