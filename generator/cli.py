@@ -199,8 +199,14 @@ def init(config: Path, preset: str) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
 )
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Another address of this machine, to show it to others.",
+)
 @debug_option
-def serve(config: Path, port: int, debug: bool) -> None:
+def serve(config: Path, port: int, host: str, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
     from generator.config.reading import read_config
     from generator.console.serving import serve_folder
@@ -208,7 +214,7 @@ def serve(config: Path, port: int, debug: bool) -> None:
     folder = read_config(config).check().output
     if not (folder / "index.html").exists():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
-    serve_folder(folder, port)
+    serve_folder(folder, port, host)
 
 
 # -- to the public ---------------------------------------------------------------------------------

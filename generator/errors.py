@@ -52,6 +52,10 @@ class ModelError(UserError):
     """A model can't be opened: no such name, a broken file, weights that can't be fetched."""
 
 
+class NotRenderable(ModelError):
+    """What can't be made of a network, however often it is tried: an output that has no gradient, say."""
+
+
 class CacheError(UserError):
     """The cache folder can't be used: not writable, no space, held by another run."""
 

@@ -107,12 +107,13 @@ def _explained(name: str, file: ConfigFile) -> bool:
 
 @dataclass
 class Outcome:
-    """What a run did: pictures and pieces of evidence made, failures with their reasons, and jobs that it did
-    not come to."""
+    """What a run did: pictures and pieces of evidence made, failures with their reasons, jobs that it did not
+    come to, and those that it did not try because they would fail as before (`hopeless`)."""
 
     done: int = 0
     evidence: int = 0
     failures: list[Failure] = field(default_factory=list)
+    hopeless: list[Failure] = field(default_factory=list)
     evidence_failed: int = 0
     left: int = 0
     evidence_left: int = 0
@@ -239,7 +240,8 @@ def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
     picture = isinstance(result.task, PictureTask)
     for output in result.outputs:
         if output.error:
-            failure = Failure(output.key, result.task.title(output.key), output.error, now)
+            title = result.task.title(output.key)
+            failure = Failure(output.key, title, output.error, now, output.lasting)
             cache.put_failure(failure)
             outcome.failures.append(failure)
             outcome.evidence_failed += not picture

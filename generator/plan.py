@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from generator.cache.entries import Cache
+from generator.cache.records import Failure
 from generator.config.channels import Channels
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
@@ -85,11 +86,20 @@ class Plan:
         """How many jobs there are of each model, layer and recipe."""
         return Counter((job.model, job.layer, job.recipe_name) for job in self.jobs)
 
-    def due(self, cache: Cache) -> list[Job]:
-        """Jobs without a whole entry in the cache; a key that several jobs share is listed once."""
-        there = cache.snapshot(self.keys).entries
-        missing = {job.key: job for job in reversed(self.jobs) if job.key not in there}
-        return list(reversed(missing.values()))
+    def due(self, cache: Cache, *, retry: bool = False) -> list[Job]:
+        """Jobs without a whole entry in the cache; a key that several jobs share is listed once.
+
+        Those that have failed and would fail again are left out, unless they are to be tried again (`retry`).
+        """
+        now = cache.snapshot(self.keys)
+        missing = {job.key: job for job in reversed(self.jobs) if job.key not in now.entries}
+        hopeless = {} if retry else cache.lasting_failures(missing.keys() & now.failures.keys())
+        return [job for job in reversed(missing.values()) if job.key not in hopeless]
+
+    def hopeless(self, cache: Cache) -> dict[str, Failure]:
+        """Why those jobs failed that would fail again, by key."""
+        now = cache.snapshot(self.keys)
+        return cache.lasting_failures(sorted(self.keys & now.failures.keys() - now.entries.keys()))
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:

@@ -375,7 +375,10 @@ def test_a_cache_in_use_is_left_alone(copy: Path) -> None:
 def test_what_fails_is_named_and_the_rest_is_done(broken: Rendered) -> None:
     assert broken.ran.code == 1, broken.ran.err
     said = broken.ran.complaints
-    assert said[0] == "Failed: broken/good/2 (channel): its activation became infinite or not a number"
+    assert (
+        said[0]
+        == "Failed: broken/good/2 (channel): its activation or the gradient became infinite or not a number"
+    )
     assert re.fullmatch(
         r"Failed: broken/unlucky/0 \(channel\): InvalidArgumentError: .*what bad luck.*", said[1]
     )

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import ChainMap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -173,6 +173,17 @@ class Cache:
             return Failure.from_json(json.loads(self.store.get(failure_name(key)) or b""))
         except ValueError:
             return None
+
+    def lasting_failures(self, keys: Iterable[str]) -> dict[str, Failure]:
+        """Those of the keys' failures that would come again, by key."""
+        listed = list(keys)
+        found: dict[str, Failure] = {}
+        for at in range(0, len(listed), self.store.at_once):
+            some = listed[at : at + self.store.at_once]
+            self.store.ahead([failure_name(key) for key in some])
+            read = ((key, self.failure(key)) for key in some)
+            found |= {key: failure for key, failure in read if failure and failure.lasting}
+        return found
 
     def put_failure(self, failure: Failure) -> None:
         """Keep why something failed; a later success removes it."""

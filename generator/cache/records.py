@@ -56,19 +56,24 @@ _RECORD = tuple(one.name for one in fields(Record))
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something could not be made: its key, how messages name it, and one line of reason."""
+    """Why something could not be made: its key, how messages name it, and one line of reason.
+
+    `lasting` says that it would be so however often it is tried.
+    """
 
     key: str
     title: str
     reason: str
     failed_at: str
+    lasting: bool = False
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Failure:
         """From what was kept of it, by earlier versions too; ValueError when something is missing."""
         try:
             title = values["title"] if "title" in values else _earlier_title(values)
-            return cls(values["key"], title, values["reason"], values["failed_at"])
+            lasting = values.get("lasting") is True
+            return cls(values["key"], title, values["reason"], values["failed_at"], lasting)
         except (KeyError, TypeError) as error:
             raise ValueError(f"no failure: {error}") from error
 

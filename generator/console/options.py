@@ -59,50 +59,67 @@ shard_option = click.option(
 )
 
 
+WHAT = [
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="MODEL[/LAYER[/CHANNELS]]",
+        help="Render only these; names may be globs, CHANNELS as in 0-15. May be repeated.",
+    ),
+    shard_option,
+    click.option("--force", is_flag=True, help="Render again what the cache already holds."),
+    click.option(
+        "--retry-failed",
+        is_flag=True,
+        help="Try again what has failed in a way that can't pass by itself.",
+    ),
+]
+"""Options on what is rendered."""
+
+WHERE = [
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        help="Worker processes. Default: one a core, if memory allows.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "dask"]),
+        help="Render here, or on a Dask cluster. Default: as the config says, else local.",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="The Dask scheduler, tcp://HOST:8786. Default: one of this machine's own.",
+    ),
+    click.option(
+        "--scheduler-file",
+        type=ConfigPath,
+        metavar="FILE",
+        help="Where a Dask scheduler left its address.",
+    ),
+]
+"""Options on where."""
+
+HOW = [
+    click.option(
+        "--time-limit",
+        callback=_seconds,
+        metavar="DURATION",
+        help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
+    ),
+    click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
+    quiet_option,
+    debug_option,
+]
+"""Options on when a run ends, and what it says."""
+
+
 def render_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = [
-        click.option(
-            "--only",
-            multiple=True,
-            metavar="MODEL[/LAYER[/CHANNELS]]",
-            help="Render only these; names may be globs, CHANNELS as in 0-15. May be repeated.",
-        ),
-        shard_option,
-        click.option("--force", is_flag=True, help="Render again what the cache already holds."),
-        click.option(
-            "--jobs",
-            "-j",
-            type=click.IntRange(1, 256),
-            metavar="N",
-            help="Worker processes. Default: one a core, if memory allows.",
-        ),
-        click.option(
-            "--engine",
-            type=click.Choice(["local", "dask"]),
-            help="Render here, or on a Dask cluster. Default: as the config says, else local.",
-        ),
-        click.option(
-            "--scheduler",
-            metavar="ADDRESS",
-            help="The Dask scheduler, tcp://HOST:8786. Default: one of this machine's own.",
-        ),
-        click.option(
-            "--scheduler-file",
-            type=ConfigPath,
-            metavar="FILE",
-            help="Where a Dask scheduler left its address.",
-        ),
-        click.option(
-            "--time-limit",
-            callback=_seconds,
-            metavar="DURATION",
-            help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
-        ),
-        click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
-        quiet_option,
-        debug_option,
-    ]
-    for option in reversed(options):
+    """All options of a command that renders."""
+    for option in reversed([*WHAT, *WHERE, *HOW]):
         command = option(command)
     return command
 

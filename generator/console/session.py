@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from generator.cache.entries import Cache
+from generator.cache.records import Failure
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
@@ -29,6 +30,8 @@ from generator.selection import Shard
 from generator.selection import only as select
 
 DEFAULT_CONFIG = Path("config.yaml")
+NAMED = 20
+"""Failures that are named one by one."""
 
 
 def open_plan(path: Path, quiet: bool) -> Plan:
@@ -51,6 +54,7 @@ def render(
     only: tuple[str, ...],
     shard: Shard | None,
     force: bool,
+    retry_failed: bool,
     time_limit: float | None,
     strict: bool,
     quiet: bool,
@@ -60,13 +64,15 @@ def render(
     say = (lambda text: None) if quiet else click.echo
     named = select(plan, only) if only else plan.jobs
     chosen = [job for job in named if shard is None or job.key in shard]
-    due = _due(plan, chosen, force)
+    due = _due(plan, chosen, force=force, retry=retry_failed)
+    hopeless = [] if force or retry_failed else _hopeless(plan, chosen)
     inquiries = inquiries_of(plan, {(job.model, job.layer) for job in named} if only else None, shard)
     pieces = _pieces(inquiries, plan, force)
     if not due and not pieces:
         wanted = many(len({job.key for job in chosen}), "picture") + of_shard(shard)
-        say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, none missing.")
-        return Outcome()
+        missing = f"{len(hopeless):,} that would fail again" if hopeless else "none"
+        say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, {missing} missing.")
+        return Outcome(hopeless=hopeless)
     if not quiet:
         warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
     say(_announcement(plan, due, pieces, engine, shard))
@@ -86,6 +92,7 @@ def render(
         raise Interrupted(
             f"Stopped: {outcome.done:,} rendered, {_left(outcome)} left. {_resume(path, shard)}"
         )
+    outcome.hopeless = hopeless
     say(_summary(outcome, _resume(path, shard), time_limit))
     return outcome
 
@@ -117,9 +124,14 @@ def _left(outcome: Outcome) -> str:
     return " and ".join(filter(None, (f"{outcome.left:,}" if outcome.left else "", pieces)))
 
 
-def _due(plan: Plan, chosen: Sequence[Job], force: bool) -> list[Job]:
-    due = plan.keys if force else {job.key for job in plan.due(Cache(plan.config.cache))}
+def _due(plan: Plan, chosen: Sequence[Job], *, force: bool, retry: bool) -> list[Job]:
+    due = plan.keys if force else {job.key for job in plan.due(Cache(plan.config.cache), retry=retry)}
     return list({job.key: job for job in chosen if job.key in due}.values())
+
+
+def _hopeless(plan: Plan, chosen: Sequence[Job]) -> list[Failure]:
+    keys = {job.key for job in chosen}
+    return [one for key, one in plan.hopeless(Cache(plan.config.cache)).items() if key in keys]
 
 
 def _summary(outcome: Outcome, resume: str, time_limit: float | None) -> str:
@@ -196,16 +208,17 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
 
 
 def report_failures(outcome: Outcome) -> None:
-    """Name what failed; raises SomeFailed if anything did."""
-    if not outcome.failures:
+    """Name what failed, now or before; raises SomeFailed if anything did."""
+    failures = [*outcome.failures, *outcome.hopeless]
+    if not failures:
         return
-    shown = outcome.failures[:20]
-    for failure in shown:
+    for failure in failures[:NAMED]:
         click.echo(f"Failed: {failure.title}: {failure.reason}", err=True)
-    more = len(outcome.failures) - len(shown)
-    rest = f" ({more} more are not listed)" if more else ""
-    pictures = len(outcome.failures) - outcome.evidence_failed
+    rest = f" ({len(failures) - NAMED} more are not listed)" if len(failures) > NAMED else ""
+    pictures = len(failures) - outcome.evidence_failed
     failed = [f"{many(pictures, 'picture')} failed{rest}; their pages say why."] if pictures else []
+    if outcome.hopeless:
+        failed.append(f"{len(outcome.hopeless):,} of them before, and would again: --retry-failed tries.")
     if outcome.evidence_failed:
         pieces = many(outcome.evidence_failed, "piece")
         failed.append(f"{pieces} of evidence failed; pages leave out what rests on them.")

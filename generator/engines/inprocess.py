@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from generator.engines import memory
 from generator.engines.tasks import Bench, Limit, Result, Results, Task, failed, unlimited
-from generator.errors import UserError, typed_cause
+from generator.errors import NotRenderable, UserError, typed_cause
 
 
 class InProcess:
@@ -30,7 +30,7 @@ class InProcess:
         try:
             return task.work(self._bench)
         except UserError as error:
-            return failed(task, error.message)
+            return failed(task, error.message, lasting=isinstance(error, NotRenderable))
         except Exception as error:  # one bad layer must not end a night's run
             return failed(task, typed_cause(error))
 

@@ -83,7 +83,8 @@ def _stop_when(stopping: Callable[[], bool]) -> Callable[[int], None]:
 def _output(task: PictureTask, wanted: Wanted, rendering: Any, setup: Setup, seconds: float) -> Output:
     values = (rendering.activation, *rendering.trajectory)
     if not all(map(math.isfinite, values)):
-        return Output(wanted.key, error="its activation became infinite or not a number")
+        reason = "its activation or the gradient became infinite or not a number"
+        return Output(wanted.key, error=reason, lasting=True)
     image, false_colour = encoding.image(rendering.picture, rendering.alpha)
     files = {"png": encoding.png(image)}
     extra: dict[str, Any] = {"precision": setup.precision, "batch": setup.batch}
@@ -224,7 +225,7 @@ def _new_renderer(task: PictureTask, setup: Setup) -> Any:
 
     def networks(seen: Canvas, whole: Canvas) -> Networks:
         shared = {"logits": logits, "preprocess": model.preprocessing}
-        ascended = cut(model.network, task.layer, seen, relu, setup.precision, **shared)
+        ascended = cut(model.network, task.layer, seen, relu, setup.precision, **shared, finite=True)
         # What is reported is what the network gives: only `logit` asks for what it has not.
         measured = cut(model.network, task.layer, whole, **shared)
         return Networks(ascended, measured, model.preprocessing)

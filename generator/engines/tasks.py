@@ -39,13 +39,15 @@ class Pace(NamedTuple):
 @dataclass(frozen=True)
 class Output:
     """What became of one job: the record and the files, by kind, to store under its key; or why there are
-    none. When `stored` is true the worker has put them into the cache, and they are not here."""
+    none, and whether that would be so each time it is tried (`lasting`). When `stored` is true the worker has
+    put them into the cache, and they are not here."""
 
     key: str
     record: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     error: str = ""
     stored: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,6 @@ class Engine(Protocol):
         """End all workers at once; what they were working on is lost."""
 
 
-def failed(task: Task, reason: str) -> Result:
-    """A result that says of each of the task's jobs why it could not be done."""
-    return Result(task, tuple(Output(key, error=reason) for key in task.keys))
+def failed(task: Task, reason: str, *, lasting: bool = False) -> Result:
+    """A result that says of each of the task's jobs why it could not be done; see Output."""
+    return Result(task, tuple(Output(key, error=reason, lasting=lasting) for key in task.keys))

@@ -22,7 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 from generator.engines import memory
 from generator.engines.tasks import Bench, Result, Task, failed
-from generator.errors import UserError, typed_cause
+from generator.errors import NotRenderable, UserError, typed_cause
 
 READY, STOP = "ready", "stop"
 
@@ -57,7 +57,7 @@ def work(task: Task, bench: Bench) -> Result:
     try:
         return task.work(bench)
     except UserError as error:
-        return failed(task, error.message)
+        return failed(task, error.message, lasting=isinstance(error, NotRenderable))
     except BaseException as error:  # one bad layer must not end a night's run, nor a network that exits
         return failed(task, typed_cause(error))
 

@@ -10,6 +10,7 @@ from typing import Any
 from generator.gallery import pages, pictures
 from generator.gallery.cells import Summary
 from generator.gallery.diagram import draw
+from generator.gallery.failures import failures_export
 from generator.gallery.layers import LayerSection
 from generator.gallery.output import Output
 from generator.gallery.pages import ModelView, SiteView
@@ -39,6 +40,7 @@ class Overview:
         """Its pages, data and collages."""
         site = self.site
         yield from (pages.INDEX, pages.ABOUT, pages.COMPARE, pages.NOT_FOUND, pages.SEARCH_DATA)
+        yield pages.FAILURES
         yield from (model.path for model in site.models)
         if site.url:
             yield pages.SITEMAP
@@ -67,6 +69,7 @@ class Overview:
         page("compare.html", pages.COMPARE)
         page("404.html", pages.NOT_FOUND, style=build.templates.style)
         page("search.js", pages.SEARCH_DATA, data=search_data(self.site, build.summaries))
+        build.output.write(pages.FAILURES, failures_export(self.layers.values(), build.snapshot))
         if self.site.url:
             page("sitemap.xml", pages.SITEMAP)
         for model in self.site.models:

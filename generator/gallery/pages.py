@@ -36,8 +36,8 @@ FAMILIES = "families/index.html"
 NOT_FOUND = "404.html"
 SITEMAP = "sitemap.xml"
 SEARCH_DATA = "data/search.js"
+FAILURES = "data/failures.json"
 SOCIAL = "social.jpg"
-STATIC = "static"
 
 COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""

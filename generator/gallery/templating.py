@@ -29,12 +29,14 @@ from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
 from generator.gallery.map_places import dots
 from generator.gallery.names import relative
-from generator.gallery.pages import COLUMNS, PER_SHEET, STATIC
+from generator.gallery.pages import COLUMNS, PER_SHEET
 from generator.gallery.sentences import trusting
 from generator.gallery.shapes import grid, is_small, shape_text
 from generator.gallery.trusting import flag_texts
 from generator.gallery.wording import count, day, number, percent
 from generator.resources import templates_folder
+
+STATIC = "static"
 
 
 class Templates:

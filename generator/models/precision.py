@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from generator.models.folding import Swaps
 from generator.models.graph import Step
@@ -73,6 +75,29 @@ def recast(steps: list[Step], swaps: Swaps, precision: str, alike: Collection[in
             made[id(operation)] = in_precision(operation, precision)
         whole[step.name] = made[id(operation)]
     return whole
+
+
+def with_finite_weights(steps: list[Step], swaps: Swaps) -> Swaps:
+    """Replacements for operations with weights that are infinite or no numbers, with zeros in their places.
+
+    One that can't be made again stays as it is.
+    """
+    made: dict[int, Any] = {}
+    for step in steps:
+        operation = swaps.get(step.name, step.operation)
+        layer = operation.layer if isinstance(operation, Unfused) else operation
+        if id(operation) in made or not isinstance(layer, keras.layers.Layer) or _is_finite(layer):
+            continue
+        again = remade(layer)
+        if again is not None:
+            again.set_weights([np.nan_to_num(one, nan=0, posinf=0, neginf=0) for one in layer.get_weights()])
+            made[id(operation)] = Unfused(again, operation.relu) if layer is not operation else again
+    operations = {step.name: swaps.get(step.name, step.operation) for step in steps}
+    return {name: made[id(operation)] for name, operation in operations.items() if id(operation) in made}
+
+
+def _is_finite(layer: Any) -> bool:
+    return all(bool(ops.all(ops.isfinite(weight))) for weight in layer.weights if weight.dtype != "int32")
 
 
 class Rehearsal:

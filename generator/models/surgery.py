@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from generator.errors import ModelError
+from generator.errors import ModelError, NotRenderable
 from generator.models import layout
 from generator.models.activations import Changes, ReluMode, relus
 from generator.models.folding import Swaps, folded
 from generator.models.graph import Step, flatten
-from generator.models.precision import Rehearsal, recast
+from generator.models.precision import Rehearsal, recast, with_finite_weights
 from generator.models.probing import difference, evaluated, probe
 from generator.models.scores import linear
 
@@ -39,6 +39,7 @@ def cut(
     precision: str = "float32",
     logits: bool = False,
     preprocess: Callable[[Any], Any] = lambda pixels: pixels,
+    finite: bool = False,
 ) -> Any:
     """A Keras model from pixels (n, height, width, colours) to the named layer's output, BatchNorm folded.
 
@@ -46,7 +47,8 @@ def cut(
     that keeps channels first. `size` is height and width, or one number for both. A network that can't take
     pictures of that size gets them resized to its own, or where that is open to the next larger one it takes.
     `precision` is the number format that its layers compute in; with `logits` a softmax or sigmoid at the
-    layer itself is left out.
+    layer itself is left out; with `finite` weights that are infinite or no numbers are zero, so that one
+    channel's don't make gradients of all of them useless.
 
     What it gives for a picture, which `preprocess` makes network input of, has been found to be what the
     network's own operations give, with the same ReLUs open or left out, within TOLERANCES. Raises ModelError
@@ -63,8 +65,11 @@ def cut(
         swaps = trial.swaps(chosen)
         model = _assembled(network, shape, layer, swaps | _told_apart(upto, swaps))
         if trial.passes(model, swaps):
+            if finite and (mended := with_finite_weights(upto, swaps)):
+                swaps = swaps | mended
+                model = _assembled(network, shape, layer, swaps | _told_apart(upto, swaps))
             return model if shape[:2] == canvas else _resized(model, canvas, shape)
-    raise ModelError(trial.verdict)
+    raise NotRenderable(trial.verdict)
 
 
 def _flattened(network: Any, canvas: tuple[int, int]) -> list[Step]:

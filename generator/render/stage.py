@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generator.config.recipes import Recipe
+from generator.errors import NotRenderable
 from generator.render.climbing import Climber
 from generator.render.objectives import likeness, regularization, score, sparsity
 from generator.render.parameterizations import Canvas, parameterization
@@ -114,7 +115,7 @@ class Stage:
     def measure(self, units: Sequence[Unit]) -> tuple[Array, Array]:
         """What each picture reaches, untransformed and rounded to 8 bits: activation and sparsity, (n,) each.
 
-        See `sparsity` in objectives.py.
+        See `sparsity` in objectives.py. A picture whose gradient was infinite or not a number reaches NaN.
         """
         reached, sparse = self._reached(wanted(units, self._networks.measured.output.shape))
         return reached.numpy(), sparse.numpy()
@@ -139,7 +140,11 @@ class Stage:
         pictures = tf.cast(self._one_picture(), tf.float32) / 255
         output = measured(preprocess(pictures), training=False)
         photo = None if self._photo is None else measured(preprocess(self._photo), training=False)
-        return self._score(output, wanted, photo), sparsity(output)
+        numbers = tf.reshape(self._parameters, (self._pictures, -1))
+        lost = ~tf.reduce_all(tf.math.is_finite(numbers), axis=1)
+        reached = self._score(output, wanted, photo)
+        # A picture of no numbers is black, and a ReLU makes a zero of what is none.
+        return tf.where(lost, tf.constant(np.nan, reached.dtype), reached), sparsity(output)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -160,10 +165,10 @@ class Stage:
             cost = regularization(pictures, self._recipe)
             objective = objective if cost is None else objective - cost
         if self._recipe.parameterization == "maco":
-            uphill, on_pixels = tape.gradient(objective, (self._parameters, pictures))
+            uphill, on_pixels = _gradients(tape, objective, self._parameters, pictures)
             self._mattered.assign_add(tf.reduce_mean(tf.abs(on_pixels), axis=-1))
         else:
-            uphill = tape.gradient(objective, self._parameters)
+            (uphill,) = _gradients(tape, objective, self._parameters)
         self._climber.climb(self._parameters, uphill, rate, step)
         return reached
 
@@ -216,7 +221,7 @@ class Stage:
             with tf.GradientTape() as tape:
                 tape.watch(tile)
                 reached, objective = self._objective(tile, beside, wanted)
-            uphill = tape.gradient(objective, tile)
+            (uphill,) = _gradients(tape, objective, tile)
             spread = tf.image.pad_to_bounding_box(uphill, y, x, height, width)
             return index + 1, tf.ensure_shape(pull + spread, views.shape), total + reached
 
@@ -234,6 +239,17 @@ def stride(network: Any) -> float:
     places = network.output.shape[1:-1]
     pixels = math.prod(network.inputs[0].shape[1:3])
     return math.sqrt(pixels / max(1, math.prod(places)))
+
+
+def _gradients(tape: tf.GradientTape, objective: tf.Tensor, *sources: Any) -> Sequence[tf.Tensor]:
+    """How the objective rises with each of the sources; NotRenderable where nothing leads to them."""
+    found: list[tf.Tensor | None] = tape.gradient(objective, list(sources))
+    if any(one is None for one in found):
+        raise NotRenderable(
+            "its output has no gradient that leads to the picture's pixels: an operation on the way there, "
+            "rounding or argmax for instance, has none"
+        )
+    return found
 
 
 def tile_canvas(recipe: Recipe, canvas: Canvas) -> Canvas:

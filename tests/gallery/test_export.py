@@ -91,6 +91,8 @@ def test_all_that_is_written_is_documented_and_all_that_is_documented_is_written
     for one in (*layers(evident), *layers(varied)):
         for heading, name in written(one, "The layer"):
             found.setdefault(heading, set()).add(name)
+    failures = json.loads((varied.output / "data" / "failures.json").read_bytes())
+    found["What failed"] = {*failures, *failures["failures"][0]}
     wanted = documented()
     columns = wanted.pop("The table")
     # No picture of a class has been shown to other networks here.
