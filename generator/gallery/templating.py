@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -30,6 +30,7 @@ from generator.gallery.curve import curve
 from generator.gallery.map_places import dots
 from generator.gallery.names import relative
 from generator.gallery.pages import COLUMNS, PER_SHEET
+from generator.gallery.policy import inline_scripts, policy
 from generator.gallery.sentences import trusting
 from generator.gallery.shapes import grid, is_small, shape_text
 from generator.gallery.trusting import flag_texts
@@ -142,6 +143,7 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
     )
     environment.globals.update(_GLOBALS, curve=curve, dots=dots, flag_texts=flag_texts)
     environment.globals.update(grid=grid, is_small=is_small, trusting=trusting)
+    environment.globals.update(policy=partial(policy, inline_scripts(_sources(folders))))
     environment.filters.update(
         rel=relative,
         shape=shape_text,
@@ -153,6 +155,13 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
         without_folders=without_folders,
     )
     return environment
+
+
+def _sources(folders: tuple[Path, ...]) -> Iterator[str]:
+    for folder in folders:
+        for file in sorted(folder.rglob("*.html")):
+            if STATIC not in file.relative_to(folder).parts:
+                yield file.read_text(encoding="utf-8", errors="replace")
 
 
 def script(value: object) -> Markup:

@@ -153,3 +153,15 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert witness.said == []
     assert witness.asked == []
+
+
+def add_style(page: Page, rules: str) -> None:
+    """Add style rules to a page as a browser's extensions do: its policy has no say in that."""
+    page.evaluate(
+        """rules => {
+            const sheet = new CSSStyleSheet();
+            sheet.replaceSync(rules);
+            document.adoptedStyleSheets.push(sheet);
+        }""",
+        rules,
+    )

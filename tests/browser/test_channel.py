@@ -19,7 +19,7 @@ from generator.cache.entries import Cache
 from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Neighbour, Photo
 from generator.evidence.fields import Box
 from generator.gallery.site import build_site
-from tests.browser.conftest import STEM
+from tests.browser.conftest import STEM, add_style
 from tests.browser.test_looks import SPACED, is_accessible, record, stays_in_the_window
 from tests.unruly import ADDRESS, LONG
 
@@ -326,7 +326,7 @@ def test_long_names_stay_in_the_window(opened: Open, tmp_path: Path) -> None:
     page = opened(path.as_uri())
     page.locator(".choice input").nth(3).check()
     stays_in_the_window(page)
-    page.add_style_tag(content=SPACED)
+    add_style(page, SPACED)
     stays_in_the_window(page, 320)
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from benchmarks.synthetic import anatomy, fill, layer, plan_of
 from generator.cache.entries import Cache
 from generator.gallery.site import build_site
+from tests.browser.conftest import add_style
 
 Open = Callable[..., Page]
 
@@ -51,7 +52,7 @@ def page_of_graph(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_labels_fit_their_boxes(opened: Open, page_of_graph: str, font: str) -> None:
     """DejaVu Sans is as wide as Verdana; only what is wider by far may lose its end."""
     page = opened(page_of_graph)
-    page.add_style_tag(content=f'body, .graph {{ font-family: "{font}", {font} !important; }}')
+    add_style(page, f'body, .graph {{ font-family: "{font}", {font} !important; }}')
     labels = page.evaluate(INSIDE)
     assert len(labels) > 2 * len(NAMES)
     assert [one["text"] for one in labels if one["out"] or one["cut"]] == []
@@ -59,7 +60,7 @@ def test_labels_fit_their_boxes(opened: Open, page_of_graph: str, font: str) -> 
 
 def test_labels_that_do_not_fit_end_in_an_ellipsis(opened: Open, page_of_graph: str) -> None:
     page = opened(page_of_graph)
-    page.add_style_tag(content=".graph { font-size: 19px; letter-spacing: 4px }")
+    add_style(page, ".graph { font-size: 19px; letter-spacing: 4px }")
     labels = page.evaluate(INSIDE)
     assert [one["text"] for one in labels if one["out"]] == []
     assert any(one["cut"] for one in labels)

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import FAMILY, NET, SIZES, STEM
+from tests.browser.conftest import FAMILY, NET, SIZES, STEM, add_style
 from tests.conftest import ROOT
 from tests.unruly import ARABIC, FOLDER, HAN, LONG, QUOTES, folder_of
 
@@ -77,7 +77,7 @@ def test_page(opened: Open, site: Path, name: str) -> None:
     page = opened(f"{site.as_uri()}/{RICH[name]}")
     record(page, name)
     stays_in_the_window(page)
-    page.add_style_tag(content=SPACED)
+    add_style(page, SPACED)
     stays_in_the_window(page, 320)
     if name in ("model", "layer", "channel", "compare"):
         page.emulate_media(forced_colors="active")
@@ -96,7 +96,7 @@ def test_page_with_evidence(opened: Open, evident: str, name: str) -> None:
     page = opened(f"{evident}/{EVIDENT[name]}")
     record(page, name)
     stays_in_the_window(page)
-    page.add_style_tag(content=SPACED)
+    add_style(page, SPACED)
     stays_in_the_window(page, 320)
     page.emulate_media(forced_colors="active")
     is_accessible(page)
