@@ -38,7 +38,7 @@ from generator.cache.encoding import (
     read_record,
     written_record,
 )
-from generator.cache.local import LocalStore, ReadOnlyStore
+from generator.cache.local import LocalStore, ReadOnlyStore, own_path
 from generator.cache.records import Failure, Record
 from generator.cache.store import Store
 from generator.config.addresses import Place
@@ -207,9 +207,12 @@ class Cache:
         self.store.put(f"{name}.json", json_bytes(value))
 
     def gallery_path(self, output: Path) -> Path:
-        """Where it is kept what the gallery in `output` was made from, so that a rebuild is quick."""
+        """Where it is kept what the gallery in `output` was made from, so that a rebuild is quick.
+
+        CacheError when a link leads out of the cache there.
+        """
         digest = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
-        return self.store.here / f"gallery/{digest}.json"
+        return own_path(self.store.here, f"gallery/{digest}.json")
 
     # -- upkeep ------------------------------------------------------------------------------------
 

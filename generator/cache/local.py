@@ -50,9 +50,9 @@ class LocalStore:
 
     def put(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """Write a file, whole or not at all; CacheError when it can't be written."""
-        write_atomically(self.folder / name, data, durable=durable)
+        write_atomically(own_path(self.folder, name), data, durable=durable)
         if old := self._old_place(name):
-            _remove(old)
+            self._remove_old(old)
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Write several, one after the other."""
@@ -62,9 +62,9 @@ class LocalStore:
     def delete(self, names: Iterable[str]) -> None:
         """Remove files, as far as there are any."""
         for name in names:
-            _remove(self.folder / name)
+            _remove(own_path(self.folder, name))
             if old := self._old_place(name):
-                _remove(old)
+                self._remove_old(old)
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, State]]:
         """All files whose name starts with `prefix`."""
@@ -102,6 +102,9 @@ class LocalStore:
         if folder not in self._old_folders:
             return None
         return self.folder / folder / rest.rpartition("/")[2]
+
+    def _remove_old(self, path: Path) -> None:
+        _remove(own_path(self.folder, path.relative_to(self.folder).as_posix()))
 
     # -- what a store that is far away needs -------------------------------------------------------
 
@@ -145,6 +148,25 @@ class ReadOnlyStore(LocalStore):
     def delete(self, names: Iterable[str]) -> None:
         """Refuse."""
         raise CacheError(f"{self.folder}: opened for reading only")
+
+
+def own_path(folder: Path, name: str) -> Path:
+    """Where to write or remove the file of that name in a cache's folder, which may come from a stranger.
+
+    Raises CacheError when that would be outside: by the name itself or behind a link among its folders.
+    """
+    *above, file = name.split("/")
+    if {"", ".", ".."} & {*above, file} or "\\" in name or "\0" in name:
+        raise CacheError(f"{folder}: {name!r} is no name of a file of a cache")
+    path = folder
+    for part in above:
+        path = path / part
+        if path.is_symlink():
+            raise CacheError(
+                f"{path}: is a link, and nothing is written or removed behind one; put the folder itself "
+                "there, or keep the whole cache elsewhere and name that place by `cache`"
+            )
+    return path / file
 
 
 Entries = Iterable["os.DirEntry[str]"]

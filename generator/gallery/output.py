@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from generator.cache.local import write_atomically
 from generator.errors import CacheError, UserError
+from generator.gallery.pages_host import needed_files
 from generator.gallery.place import Place
 
 MANIFEST = ".pocket-microscope.json"
@@ -245,8 +246,14 @@ def _read_manifest(path: Path) -> set[str]:
 
 
 def _inside(name: str) -> bool:
-    """Whether a path stays in the folder."""
-    return "\\" not in name and not {"", ".", ".."} & set(name.split("/"))
+    """Whether a path stays in the folder and can be one of a gallery's: not `.git/config`, for instance."""
+    hidden = name.startswith(".") and name not in needed_files()
+    return not hidden and "\\" not in name and not {"", ".", ".."} & set(name.split("/")) and _is_text(name)
+
+
+def _is_text(name: str) -> bool:
+    # JSON can hold halves of characters, which no file can be named by or listed with.
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
