@@ -199,12 +199,7 @@ def init(config: Path, preset: str) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
 )
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Another address of this machine, to show it to others.",
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 shows it to other machines.")
 @debug_option
 def serve(config: Path, port: int, host: str, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
