@@ -101,7 +101,7 @@ try:
     main()
 except SystemExit as end:
     code = end.code
-heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "h5py"})
+heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "h5py", "distributed"})
 print(f"code {code}, heavy {heavy}")
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -77,19 +78,22 @@ class Crew:
                 self._say(f"Warning: {reason}. It is left out.")
                 self._refused[worker] = ""
 
-    def refuse_strangers(self) -> bool:
-        """Refuse those that don't even have our package, or another version of it; whether there are any."""
+    def met_strangers(self, only: frozenset[str]) -> bool:
+        """Whether a task may have met one who doesn't even have our package, or another version of it; they
+        are refused. It was for those that are named, or for all."""
+        self._refuse_strangers()
+        return any(not only or worker in only for worker in self._refused)
+
+    def _refuse_strangers(self) -> None:
         unknown = [one for one in self.usable if one not in self._accepted]
-        if not unknown:
-            return False
         # Python's own function: nothing of ours can be called there.
-        answers = self._cluster.client.run(version, OURS, workers=unknown, on_error="return")
+        ask = partial(self._cluster.client.run, version, OURS, on_error="return")
+        answers = ask(workers=unknown) if unknown else {}
         own = self._versions[OURS]
-        strangers = {worker: answer for worker, answer in answers.items() if answer != own}
-        for worker, answer in strangers.items():
-            there = answer if isinstance(answer, str) else "none"
-            self.refuse(worker, different(worker, OURS, there, own))
-        return bool(strangers)
+        for worker, answer in answers.items():
+            if answer != own:
+                there = answer if isinstance(answer, str) else "none"
+                self.refuse(worker, different(worker, OURS, there, own))
 
     # -- who is best given what --------------------------------------------------------------------------
 

@@ -266,7 +266,7 @@ class DaskEngine:
     def _take_error(self, given: _Given, error: BaseException) -> None:
         if isinstance(error, KilledWorker):
             self._blame(given)
-        elif isinstance(error, CancelledError) or self._connected()[1].refuse_strangers():
+        elif isinstance(error, CancelledError) or self._connected()[1].met_strangers(given.only):
             self._submit(given)
         else:
             self._done.append(failed(given.task, typed_cause(error)))

@@ -8,6 +8,7 @@ import signal
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,8 @@ def _local_cluster(jobs: int) -> LocalCluster:
         # A busy machine takes its time to start a process.
         "distributed.comm.timeouts.connect": "120s",
     }
+    # Its start lets Ctrl-C through again in the thread that needs it first, and in processes begun there.
+    resource_tracker.ensure_running()
     try:
         # The terminal sends Ctrl-C to all processes of the group; the workers are told by us to stop.
         with dask.config.set(settings), interrupts_held():

@@ -48,8 +48,10 @@ class Call:
         return work_off, self._arguments
 
 
-_lane = ThreadPoolExecutor(1, thread_name_prefix="pocket-microscope")
-"""Keras keeps some of its state by thread, and memory and cores are one task's at a time."""
+@cache
+def _lane(worker: str) -> ThreadPoolExecutor:
+    """One thread: Keras keeps some of its state by thread, and memory and cores are one task's at a time."""
+    return ThreadPoolExecutor(1, thread_name_prefix="pocket-microscope")
 
 
 def work_off(
@@ -63,7 +65,7 @@ def work_off(
     """Work a pickled task off, on the worker that this is called on; see Call."""
     worker = distributed.get_worker()
     here = Here(worker, worker.get_current_task(), run)
-    return _lane.submit(_in_lane, here, task, modules, files, seconds, announce).result()
+    return _lane(here.address).submit(_in_lane, here, task, modules, files, seconds, announce).result()
 
 
 def _in_lane(

@@ -24,6 +24,7 @@ class Errand:
     reads: NamedFile | None = None
     inside: str = ""
     module: str = ""
+    layer: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ class Errand:
 
     @property
     def pace(self) -> Pace:
-        return Pace("net", "errand", 1.0)
+        return Pace("net", self.layer or self.names[0], 1.0)
 
     def work(self, bench: Bench) -> Result:
         if self.note:

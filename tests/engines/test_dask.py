@@ -4,10 +4,14 @@ or don't see a file, and when the run is stopped."""
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ from generator.engines.dask import DaskEngine
 from generator.engines.local import LocalEngine
 from generator.engines.tasks import NamedFile, Output, Result, Task
 from generator.errors import UserError
+from tests.conftest import ROOT, environment
 from tests.engines.errands import Errand, at_once
 from tests.rendering import picture_task
 
@@ -186,6 +191,50 @@ def test_all_workers_agree(engine: New) -> None:
     assert len({output.record["agreed"] for output in found.values()}) == 1
 
 
+@contextmanager
+def joined(cluster: LocalCluster, *options: str, path: Path = ROOT) -> Iterator[str]:
+    """A further worker, started by Dask's own command, that looks modules up at `path` first; its address."""
+    there = set(cluster.scheduler.workers)
+    command = [
+        sys.executable,
+        "-m",
+        "dask",
+        "worker",
+        cluster.scheduler_address,
+        "--no-nanny",
+        "--no-dashboard",
+    ]
+    process = subprocess.Popen(
+        [*command, "--nthreads", "1", *options],
+        env=environment({"PYTHONPATH": f"{path}{os.pathsep}{ROOT}"}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: set(cluster.scheduler.workers) - there)
+        yield min(set(cluster.scheduler.workers) - there)
+    finally:
+        process.kill()
+        process.wait()
+        until(lambda: not set(cluster.scheduler.workers) - there)
+
+
+def test_where_workers_have_graphics_cards_only_those_are_given_tasks(
+    cluster: LocalCluster, engine: New
+) -> None:
+    with joined(cluster, "--resources", "GPU=1"):
+        found = run(engine(), [Errand((f"job {number}",), seconds=0.05) for number in range(9)])
+    assert len({output.record["process"] for output in found.values()}) == 1
+    assert not any(output.error for output in found.values()) and len(found) == 9
+
+
+def test_tasks_of_a_pace_stay_together_as_long_as_nobody_is_idle(engine: New) -> None:
+    errands = [Errand((f"{layer} {i}",), seconds=0.1, layer=layer) for layer in "ab" for i in range(3)]
+    found = run(engine(), errands)
+    for layer in "ab":
+        assert len({output.record["process"] for key, output in found.items() if key[0] == layer}) == 1
+
+
 # -- what workers have and see ---------------------------------------------------------------------
 
 
@@ -196,6 +245,28 @@ def test_workers_of_other_versions_are_refused_in_a_line(
     monkeypatch.setattr(dask_worker, "versions", lambda: other)
     with pytest.raises(UserError, match=r"^the Dask worker at tcp://\S+ has keras 3\S+, this process 2\.0; "):
         run(engine(), [Errand(("job",))])
+
+
+@pytest.mark.parametrize(
+    ("package", "blocked", "why"),
+    [
+        ("keras", "", r"has keras 1\.2\.3, this process 3\S+; install the same on both"),
+        ("pocket_microscope", "generator", r"has pocket-microscope 1\.2\.3, this process \S+; install"),
+    ],
+)
+def test_a_worker_of_another_version_that_joins_is_left_out_with_a_word(
+    cluster: LocalCluster, engine: New, tmp_path: Path, package: str, blocked: str, why: str
+) -> None:
+    """Be it that it has another version of Keras, or one of ours in which nothing is as it is here."""
+    info = tmp_path / f"{package}-1.2.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2.3\n")
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{blocked!r}] = None\n")
+    said: list[str] = []
+    with joined(cluster, path=tmp_path) as address:
+        found = run(engine(say=said.append), [Errand((f"job {i}",), seconds=0.05) for i in range(12)])
+    assert len(found) == 12 and not any(output.error for output in found.values())
+    assert len(said) == 1 and re.match(f"Warning: the Dask worker at {address} {why}", said[0])
 
 
 def test_a_module_that_no_worker_has_is_said_in_a_line(engine: New) -> None:
