@@ -7,7 +7,7 @@ Pictures: channels of a layer of EfficientNet-Lite0, by the local engine with on
 and by the Dask engine with as many. The rate is that after the first batches, which open and compile.
 
 Stubs: tasks that wait so many seconds, through the engine, a scheduler in a process of its own, and
-workers, `--together` of them in a process. What the scheduler takes is that process's memory and processor time.
+workers, `--together` of them in a process. Memory and processor time are those of the scheduler's process.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import signal
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
 from distributed.versions import VersionMismatchWarning
 
 from generator.engines import depot
@@ -45,15 +47,13 @@ class Cluster:
             self.client = self._connected(address, file)
 
     def _connected(self, address: str | None, file: Path | None) -> Client:
-        if file is not None and not file.is_file():
-            raise UserError(
-                f"{file}: there is no such scheduler file; `dask scheduler --scheduler-file` writes it"
-            )
+        # Looked at before: a client that fails for other reasons than a silent scheduler is noisy at its end.
+        address = _address_in(file) if file is not None else address
+        if address is not None and (wrong := _wrong_with(address)):
+            raise UserError(f"no Dask scheduler answers at {self.name}: {wrong}")
         try:
-            if file is not None:
-                return Client(scheduler_file=str(file), set_as_default=False)
             return Client(self._local if address is None else address, set_as_default=False)
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"no Dask scheduler answers at {self.name}: {cause(error)}") from None
 
     @property
@@ -108,6 +108,26 @@ class Cluster:
         if self._local is not None:
             with suppress(OSError, TimeoutError, RuntimeError):
                 self._local.close()
+
+
+def _address_in(file: Path) -> str:
+    """The address that a scheduler has left in a file; UserError when there is none."""
+    try:
+        return str(json.loads(file.read_text())["address"])
+    except FileNotFoundError:
+        hint = f"`dask scheduler --scheduler-file {file}` writes it"
+        raise UserError(f"{file}: no such file; {hint}") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{file}: no Dask scheduler has left its address in it") from None
+
+
+def _wrong_with(address: str) -> str:
+    """Why no scheduler can be at an address, or nothing."""
+    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://\S+:\d+", address):
+        return "an address is of the form tcp://host:8786 or tls://host:8786"
+    if address.startswith("tls") and not Security().get_connection_args("client").get("ssl_context"):
+        return "it takes certificates, and Dask's configuration names none; see docs/cluster.md"
+    return ""
 
 
 def _log_level() -> int:
