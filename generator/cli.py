@@ -58,31 +58,41 @@ def main() -> None:
 @main.command()
 @config_argument
 @render_options
-def build(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def build(
+    config: Path, strict: bool, quiet: bool, debug: bool, log_json: Path | None, **options: Any
+) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
     from generator.console import session
     from generator.console.engines import take_engine
+    from generator.console.log import logging
+    from generator.console.reporting import report_failures
 
-    plan = session.open_plan(config, quiet)
-    session.check_pages(plan)
-    engine = take_engine(options, plan, quiet)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, **options)
-    session.write_pages(plan, strict=strict, quiet=quiet)
-    session.report_failures(outcome)
+    with logging(log_json) as log:
+        plan = session.open_plan(config, quiet)
+        session.check_pages(plan)
+        engine = take_engine(options, plan, quiet)
+        outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, log=log, **options)
+        session.write_pages(plan, strict=strict, quiet=quiet, log=log)
+    report_failures(outcome)
 
 
 @main.command()
 @config_argument
 @render_options
-def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any) -> None:
+def render(
+    config: Path, strict: bool, quiet: bool, debug: bool, log_json: Path | None, **options: Any
+) -> None:
     """Render what is missing into the cache; write no pages."""
     from generator.console import session
     from generator.console.engines import take_engine
+    from generator.console.log import logging
+    from generator.console.reporting import report_failures
 
-    plan = session.open_plan(config, quiet)
-    engine = take_engine(options, plan, quiet)
-    outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, **options)
-    session.report_failures(outcome)
+    with logging(log_json) as log:
+        plan = session.open_plan(config, quiet)
+        engine = take_engine(options, plan, quiet)
+        outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, log=log, **options)
+    report_failures(outcome)
 
 
 @main.command()
@@ -93,8 +103,9 @@ def render(config: Path, strict: bool, quiet: bool, debug: bool, **options: Any)
 def html(config: Path, strict: bool, quiet: bool, debug: bool) -> None:
     """Write the pages from what the cache holds; render nothing."""
     from generator.console import session
+    from generator.console.log import Log
 
-    session.write_pages(session.open_plan(config, quiet), strict=strict, quiet=quiet)
+    session.write_pages(session.open_plan(config, quiet), strict=strict, quiet=quiet, log=Log())
 
 
 # -- looking around --------------------------------------------------------------------------------
@@ -236,7 +247,9 @@ def publish(config: Path, debug: bool, **options: Any) -> None:
 
 @main.command()
 @config_argument
-@click.option("--fix", is_flag=True, help="Remove broken entries, so that the next run renders them again.")
+@click.option(
+    "--fix", is_flag=True, help="Set broken entries aside, so that the next run renders them again."
+)
 @debug_option
 def verify(config: Path, fix: bool, debug: bool) -> None:
     """Check that every picture in the cache is whole. Exit code 1 if one is not."""
@@ -249,10 +262,10 @@ def verify(config: Path, fix: bool, debug: bool) -> None:
     for key, reason in broken:
         click.echo(f"Broken: {key}: {reason}", err=True)
         if fix:
-            cache.remove(key)
+            cache.set_aside(key)
     if broken and not fix:
-        raise SomeFailed(f"{len(broken)} of {count:,} entries are broken; --fix removes them.")
-    mended = f" {len(broken)} broken ones removed." if broken else ""
+        raise SomeFailed(f"{len(broken)} of {count:,} entries are broken; --fix sets them aside.")
+    mended = f" {len(broken)} broken ones set aside, under `broken` in the cache." if broken else ""
     click.echo(f"{count - len(broken):,} entries are whole.{mended}")
 
 

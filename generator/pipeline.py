@@ -134,6 +134,9 @@ class Progress:
     def found(self, pieces: int) -> None:
         """So many pieces of evidence more are done or failed."""
 
+    def heard(self, result: Result) -> None:
+        """What became of a task; it is stored."""
+
 
 def run(
     plan: Plan,
@@ -149,15 +152,14 @@ def run(
     """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done; then make
     the evidence that `inquiries` lack (with `force` all of it).
 
-    After `time_limit` seconds, or the engine's stop, nothing further is begun, and what is under way ends
-    after the step that it is in. Raises CacheError when another run holds the cache or the disk is full,
-    and WorkerError when no worker can be started.
+    The caller sees to it that it is the only run (`cache.store.only_run`). After `time_limit` seconds, or the
+    engine's stop, nothing further is begun, and what is under way ends after the step that it is in. Raises
+    CacheError when the cache can't be written, and WorkerError when no worker can be started.
     """
     cache = Cache(plan.config.cache)
     outcome = Outcome(left=len(jobs))
     started = time.monotonic()
     with (
-        cache.store.only_run(),
         _measuring(cache) as timings,
         _limited(time_limit, engine),
         closing(
@@ -171,6 +173,7 @@ def run(
             _store(result, cache, outcome)
             told = progress.advance if isinstance(result.task, PictureTask) else progress.found
             told(len(result.outputs))
+            progress.heard(result)
             timings.add(result, engine.jobs)
             if stop_at_failure and outcome.failures:
                 engine.stop()

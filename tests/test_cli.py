@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import signal
@@ -372,6 +374,60 @@ def test_a_cache_in_use_is_left_alone(copy: Path) -> None:
             assert result.exit_code == 2 and "another build-site" in result.output
 
 
+def test_who_comes_second_is_told_who_has_the_cache_or_waits_and_makes_nothing_twice(
+    tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    config = configure(tmp_path)
+    cache = Cache(tmp_path / "cache")
+    with cache.store.only_run():
+        second = click_run("render", config, "--jobs", "1")
+        waiting = subprocess.Popen(
+            command("render", config, "--jobs", "1", "--wait"),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.stdout is not None
+        told = next(line for line in waiting.stdout if line.startswith("Waiting"))
+        holder = cache.store.holder()
+        assert holder is not None and holder.process == os.getpid()
+    rest, _ = waiting.communicate(timeout=300)
+    busy = rf"another build-site renders into this cache \(process {os.getpid()} on \S+, since 20\d\d-"
+    assert second.exit_code == 2 and re.search(busy, second.output)
+    assert re.match(f"Waiting: {busy}", told) and waiting.returncode == 0
+    assert f"Rendered {PICTURES} pictures" in rest and len(cache.keys()) == PICTURES
+    assert cache.store.holder() is None
+
+
+def test_a_log_of_events_tells_a_run(tmp_path: Path, configure: Callable[..., Path]) -> None:
+    config = configure(tmp_path, "[first]", batch=3)
+    log = tmp_path / "log.jsonl"
+    click_run(config, "--jobs", "1", "--log-json", log)
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [one["event"] for one in events] == ["begin", "done", "done", "end", "gallery"]
+    assert events[0]["pictures"] == 6 and events[0]["workers"] == 1
+    assert {key for one in events if one["event"] == "done" for key in one["keys"]} == Cache(
+        tmp_path / "cache"
+    ).keys()
+    assert events[1]["titles"][0] == "tiny/first/0 (channel)" and events[1]["seconds"] > 0
+    assert events[3] | {"time": "", "seconds": 0} == {
+        "time": "",
+        "event": "end",
+        "pictures": 6,
+        "evidence": 0,
+        "failed": 0,
+        "failed_before": 0,
+        "left": 0,
+        "evidence_left": 0,
+        "seconds": 0,
+        "stopped": False,
+    }
+    documented = (ROOT / "docs" / "log.md").read_text()
+    assert all(f"`{name}`" in documented for one in events for name in (one["event"], *one))
+    again = click_run("render", config, "--log-json", tmp_path / "none" / "log")
+    assert again.exit_code == 2 and "--log-json" in again.output and "No such file" in again.output
+
+
 def test_what_fails_is_named_and_the_rest_is_done(broken: Rendered) -> None:
     assert broken.ran.code == 1, broken.ran.err
     said = broken.ran.complaints
@@ -472,11 +528,39 @@ def test_verify_finds_what_is_broken_and_mends_it(copy: Path) -> None:
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         f"Broken: {victim.stem}: its picture is not the one that was rendered",
-        f"Error: 1 of {PICTURES} entries are broken; --fix removes them.",
+        f"Error: 1 of {PICTURES} entries are broken; --fix sets them aside.",
     ]
-    assert click_run("verify", copy, "--fix").exit_code == 0
+    fixed = click_run("verify", copy, "--fix")
+    assert fixed.exit_code == 0
+    assert fixed.output.splitlines()[-1] == (
+        f"{PICTURES - 1} entries are whole. 1 broken ones set aside, under `broken` in the cache."
+    )
+    aside = copy.parent / "cache" / "broken"
+    assert {path.name for path in aside.iterdir()} == {victim.name, f"{victim.stem}.json"}
+    assert (aside / victim.name).read_bytes() == b"\0"
     assert click_run("verify", copy).output == f"{PICTURES - 1} entries are whole.\n"
     assert f"1 of {PICTURES} pictures are due" in click_run("plan", copy).output
+    click_run("prune", copy)
+    assert not list(aside.iterdir())
+
+
+def test_a_picture_that_rotted_or_is_another_s_is_never_shown_and_made_again(copy: Path) -> None:
+    """Of its own size, so that only reading it tells; one of them is whole, but another key's."""
+    flipped, swapped, other = sorted((copy.parent / "cache").glob("entries/*/*.png"))[:3]
+    data = bytearray(flipped.read_bytes())
+    data[len(data) // 2] ^= 1
+    flipped.write_bytes(data)
+    swapped.write_bytes(other.read_bytes())
+    said = click_run("html", copy)
+    assert said.exit_code == 0
+    whole = [path for path in (flipped, swapped) if f"{path.name}: damaged" in said.output]
+    # A picture of another size is no entry, and due, before its bytes are looked at.
+    assert flipped in whole and len(whole) + said.output.count("Warning") >= 2
+    shown = "".join(path.read_text() for path in (copy.parent / "site").glob("models/*/*/*.html"))
+    assert shown.count("Not rendered yet") == 2
+    assert f"2 of {PICTURES} pictures are due" in click_run("plan", copy).output
+    assert click_run(copy, "--jobs", "1").exit_code == 0
+    assert click_run("verify", copy).output == f"{PICTURES} entries are whole.\n"
 
 
 @pytest.mark.parametrize("kind", ["png", "json"])

@@ -111,7 +111,8 @@ def worked_off(
     due = len(jobs) + sum(inquiry.due(there) for inquiry in inquiries)
     if not due:
         return Outcome()
-    outcome = run(plan, jobs, InProcess(), _Counting(due, progress), inquiries=inquiries)
+    with cache.store.only_run():
+        outcome = run(plan, jobs, InProcess(), _Counting(due, progress), inquiries=inquiries)
     for failure in outcome.failures:
         warnings.warn(f"{failure.title}: {failure.reason}", stacklevel=4)
     return outcome

@@ -40,6 +40,11 @@ def failure_name(key: str) -> str:
     return f"failures/{key[:3]}/{key}.json"
 
 
+def broken_name(name: str) -> str:
+    """Where a file of an entry is kept that is set aside."""
+    return f"broken/{name.rpartition('/')[2]}"
+
+
 def key_of(name: str) -> str:
     """The key in the name of an entry's or failure's file."""
     return name.rpartition("/")[2].partition(".")[0]

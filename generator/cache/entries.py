@@ -5,6 +5,7 @@
       entries/3f9/3f9a...e1.webp  another: the animation of its making (or .gif), if the recipe asks for one
       entries/3f9/3f9a...e1.json  its record, which names its files; written last
       failures/3f9/3f9a...e1.json why something could not be made; removed when it is
+      broken/3f9a...e1.png        what `verify --fix` has set aside
       models/<digest>.json        what is known of a network, so that planning need not open it
       timings.json                what was measured on this machine
       index                       which entries were found whole (see index.py)
@@ -31,6 +32,7 @@ from generator.cache.contents import Snapshot, Stamp, contents_of, failures_of, 
 from generator.cache.encoding import (
     RECORD,
     Entry,
+    broken_name,
     entry_name,
     failure_name,
     json_bytes,
@@ -106,6 +108,16 @@ class Cache:
         record = entry_name(key, RECORD)
         self.store.delete([record])
         self.store.delete(names - {record})
+
+    def set_aside(self, key: str) -> None:
+        """Make a broken entry none, and keep what can be read of it under `broken/`, until it is pruned."""
+        record = entry_name(key, RECORD)
+        names = sorted({name for name, _ in self.store.list(entry_name(key, ""))}, key=lambda n: n != record)
+        for name in names:
+            data = self.store.get(name)
+            if data is not None:
+                self.store.put(broken_name(name), data)
+            self.store.delete([name])
 
     # -- pictures ----------------------------------------------------------------------------------
 
@@ -235,7 +247,8 @@ class Cache:
         yield from ((whole.key, whole.broken) for whole in self.read_all() if whole.broken)
 
     def prune(self, keep: Collection[str], *, dry_run: bool = False) -> tuple[int, int]:
-        """Remove entries and failures whose key is not in `keep`, and stray temporary files.
+        """Remove entries and failures whose key is not in `keep`, what was set aside, and stray temporary
+        files.
 
         Returns how many files there were to remove, and their bytes. With `dry_run` nothing is removed.
         """
@@ -244,6 +257,7 @@ class Cache:
             name: state.size
             for name, state in self.store.list()
             if name.endswith(".tmp")
+            or name.startswith("broken/")
             or (name.startswith(("entries/", "failures/")) and key_of(name) not in kept)
         }
         # Records go first: no moment leaves a record without picture.

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from generator.cache.holder import Holder, Waiting, busy
 from generator.errors import CacheError
 
 if TYPE_CHECKING:
@@ -26,26 +27,35 @@ if TYPE_CHECKING:
 NAME = "render.lock"
 SECONDS = 120
 """How long a lease lasts that is not renewed."""
+PAUSE = 2.0
+"""Seconds between two looks of one who waits."""
 
 
 @dataclass(frozen=True)
-class _Holder:
-    machine: str
-    process: int
+class _Lease:
+    """Who renders, by a token of its own, and until when that is to be believed."""
+
+    holder: Holder
     token: str
     until: float
 
     @classmethod
-    def read(cls, data: bytes | None) -> _Holder | None:
+    def read(cls, data: bytes | None) -> _Lease | None:
+        holder = Holder.read(data)
         try:
-            return cls(**json.loads(data or b""))
-        except (ValueError, TypeError):
+            found = json.loads(data or b"")
+            return None if holder is None else cls(holder, str(found["token"]), float(found["until"]))
+        except (ValueError, TypeError, KeyError):
             return None
 
     @property
-    def is_gone(self) -> bool:
-        """Whether it holds nothing any more."""
-        return self.until < time.time() or (self.machine == platform.node() and not _is_running(self.process))
+    def written(self) -> bytes:
+        return json.dumps({**asdict(self.holder), "token": self.token, "until": self.until}).encode()
+
+    @property
+    def is_over(self) -> bool:
+        here = self.holder.machine == platform.node()
+        return self.until < time.time() or (here and not _is_running(self.holder.process))
 
 
 def _is_running(process: int) -> bool:
@@ -61,22 +71,14 @@ def _is_running(process: int) -> bool:
 
 
 @contextmanager
-def lease(store: ObjectStore) -> Iterator[None]:
-    """Hold the store's lease, renewing it meanwhile; CacheError when somebody else does."""
+def lease(store: ObjectStore, waiting: Waiting | None = None) -> Iterator[None]:
+    """Hold the store's lease, renewing it meanwhile. When somebody else does, CacheError, or with `waiting`
+    wait."""
     token = secrets.token_hex(8)
-    held = store.get(NAME)
-    other = _Holder.read(held)
-    if held is not None and (other is None or other.is_gone):
-        store.delete([NAME])
-    if not store.put_new(NAME, _mine(token)):
-        other = _Holder.read(store.get(NAME)) or other
-        who = f" on {other.machine}, process {other.process}," if other else ""
-        raise CacheError(
-            f"cache: {store.address}: another build-site{who} renders into this cache; wait until it is done "
-            f"(if it was killed, its hold ends after {SECONDS // 60} minutes)"
-        )
+    _acquire(store, token, waiting)
     over = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(store, token, over), daemon=True)
+    holder = Holder.me()
+    renewing = threading.Thread(target=_renew, args=(store, holder, token, over), daemon=True)
     renewing.start()
     try:
         yield
@@ -87,12 +89,40 @@ def lease(store: ObjectStore) -> Iterator[None]:
             store.delete([NAME])
 
 
-def _renew(store: ObjectStore, token: str, over: threading.Event) -> None:
+def holder_of(store: ObjectStore) -> Holder | None:
+    """Whoever has the store's lease; None where nobody has."""
+    found = _Lease.read(store.get(NAME))
+    return None if found is None or found.is_over else found.holder
+
+
+def _acquire(store: ObjectStore, token: str, waiting: Waiting | None) -> None:
+    told = False
+    while not _taken(store, token):
+        holder = holder_of(store)
+        if waiting is None:
+            raise CacheError(
+                f"cache: {store.address}: {busy(holder)}; wait until it is done, or let --wait do so "
+                f"(if it was killed, its hold ends after {SECONDS // 60} minutes)"
+            )
+        if not told:
+            waiting(holder)
+        told = True
+        time.sleep(PAUSE)
+
+
+def _taken(store: ObjectStore, token: str) -> bool:
+    held = store.get(NAME)
+    other = _Lease.read(held)
+    if held is not None and (other is None or other.is_over):
+        store.delete([NAME])
+    return store.put_new(NAME, _mine(Holder.me(), token))
+
+
+def _renew(store: ObjectStore, holder: Holder, token: str, over: threading.Event) -> None:
     while not over.wait(SECONDS / 4):
         with suppress(CacheError):  # the store may be back before the lease ends
-            store.put(NAME, _mine(token))
+            store.put(NAME, _mine(holder, token))
 
 
-def _mine(token: str) -> bytes:
-    holder = _Holder(platform.node(), os.getpid(), token, time.time() + SECONDS)
-    return json.dumps(asdict(holder)).encode()
+def _mine(holder: Holder, token: str) -> bytes:
+    return _Lease(holder, token, time.time() + SECONDS).written

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from generator.cache.holder import Holder, Waiting, busy
 from generator.cache.store import State
 from generator.errors import CacheError
+
+_HOLDER = "render.json"
 
 
 class LocalStore:
@@ -120,22 +123,45 @@ class LocalStore:
     # -- runs --------------------------------------------------------------------------------------
 
     @contextmanager
-    def only_run(self) -> Iterator[None]:
+    def only_run(self, waiting: Waiting | None = None) -> Iterator[None]:
         """Be the only run that writes here meanwhile, by a lock that ends with the process."""
-        lock = FileLock(self.folder / "render.lock", timeout=0)
+        lock = FileLock(self.folder / "render.lock")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise CacheError(
-                f"{self.folder}: another build-site renders into this cache; wait until it is done"
-            ) from None
+            self._acquire(lock, waiting)
+            write_atomically(self.folder / _HOLDER, Holder.me().written, durable=False)
         except OSError as error:
             raise CacheError(f"{self.folder}: can't be used as a cache: {error.strerror or error}") from error
         try:
             yield
         finally:
+            with suppress(CacheError):  # who holds nothing is not believed
+                _remove(self.folder / _HOLDER)
             lock.release()
+
+    def _acquire(self, lock: FileLock, waiting: Waiting | None) -> None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            holder = Holder.read(self.get(_HOLDER))
+            if waiting is None:
+                raise CacheError(
+                    f"{self.folder}: {busy(holder)}; wait until it is done, or let --wait do so"
+                ) from None
+            waiting(holder)
+            lock.acquire(poll_interval=0.5)
+
+    def holder(self) -> Holder | None:
+        """Whoever has the lock, by what it wrote down."""
+        lock = FileLock(self.folder / "render.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return Holder.read(self.get(_HOLDER))
+        except OSError:
+            return None
+        lock.release()
+        return None
 
 
 class ReadOnlyStore(LocalStore):

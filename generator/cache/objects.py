@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from generator.cache.connecting import CONNECTIONS, connect, is_no_bucket, told
-from generator.cache.lease import lease
+from generator.cache.holder import Holder, Waiting
+from generator.cache.lease import holder_of, lease
 from generator.cache.store import State
 from generator.errors import CacheError
 
@@ -188,9 +189,13 @@ class ObjectStore:
 
     # -- runs --------------------------------------------------------------------------------------
 
-    def only_run(self) -> AbstractContextManager[None]:
+    def only_run(self, waiting: Waiting | None = None) -> AbstractContextManager[None]:
         """By an object that says who renders and until when; see lease.py."""
-        return lease(self)
+        return lease(self, waiting)
+
+    def holder(self) -> Holder | None:
+        """Whoever has the lease."""
+        return holder_of(self)
 
     def _full(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from generator.cache.holder import Holder, Waiting
+
 
 class State(NamedTuple):
     """A stored file: its size in bytes and when it was written, in nanoseconds.
@@ -72,5 +74,8 @@ class Store(Protocol):
     def release(self, paths: Collection[Path]) -> None:
         """What was fetched is no longer needed."""
 
-    def only_run(self) -> AbstractContextManager[None]:
-        """Be the only run that writes here meanwhile; CacheError when another is."""
+    def only_run(self, waiting: Waiting | None = None) -> AbstractContextManager[None]:
+        """Be the only run that writes here meanwhile. When another is, CacheError, or with `waiting` wait."""
+
+    def holder(self) -> Holder | None:
+        """Who is the only run at the moment; None where nobody is, or that can't be told."""

@@ -111,6 +111,14 @@ HOW = [
         help="Stop rendering after this long (90s, 30m, 2h); the pages are still written.",
     ),
     click.option("--strict", is_flag=True, help="Stop at the first failure; warnings are failures too."),
+    click.option(
+        "--wait",
+        is_flag=True,
+        help="Wait while another run has the cache, instead of failing.",
+    ),
+    click.option(
+        "--log-json", type=ConfigPath, metavar="FILE", help="Add what happens to FILE, an event a line."
+    ),
     quiet_option,
     debug_option,
 ]

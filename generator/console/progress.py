@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from generator.engines.tasks import Result
 from generator.pipeline import Progress
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -39,6 +40,28 @@ class Reporter(Progress):
         self._pictures.end()
         self._pieces.begin()
         self._pieces.advance(pieces)
+
+
+class Several(Progress):
+    """Tells each of several."""
+
+    def __init__(self, *told: Progress) -> None:
+        self._told = told
+
+    def advance(self, pictures: int) -> None:
+        """Pass it on."""
+        for one in self._told:
+            one.advance(pictures)
+
+    def found(self, pieces: int) -> None:
+        """Pass it on."""
+        for one in self._told:
+            one.found(pieces)
+
+    def heard(self, result: Result) -> None:
+        """Pass it on."""
+        for one in self._told:
+            one.heard(result)
 
 
 class _Meter:

@@ -5,22 +5,35 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from generator.cache.checking import read_entry
 from generator.cache.entries import Cache
+from generator.cache.holder import Waiting, busy
 from generator.cache.records import Failure
 from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
-from generator.console.progress import Reporter
+from generator.console.log import Log
+from generator.console.progress import Reporter, Several
+from generator.console.reporting import (
+    DEFAULT_CONFIG,
+    announcement,
+    left,
+    nothing_due,
+    resume,
+    summary,
+)
 from generator.console.signals import end_at_next, ignore_stops, on_stop
-from generator.console.wording import duration, guess_warning, many, of_shard, short
+from generator.console.wording import duration, guess_warning, many
 from generator.engines.tasks import Engine
-from generator.errors import EXIT_INTERRUPTED, Interrupted, SomeFailed, UserError
+from generator.errors import EXIT_INTERRUPTED, CacheError, Interrupted, SomeFailed, UserError
 from generator.inquiries.inquiry import Inquiry, inquiries_of
 from generator.inquiries.settling import settle, skipped
 from generator.models.anatomy import Anatomy
@@ -28,10 +41,6 @@ from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Job, Plan
 from generator.selection import Shard
 from generator.selection import only as select
-
-DEFAULT_CONFIG = Path("config.yaml")
-NAMED = 20
-"""Failures that are named one by one."""
 
 
 def open_plan(path: Path, quiet: bool) -> Plan:
@@ -46,6 +55,32 @@ def warn_of_guesses(anatomies: Mapping[str, Anatomy]) -> None:
             click.echo(warning, err=True)
 
 
+@dataclass(frozen=True)
+class _Todo:
+    """What is due of a plan, or of a part of it; `hopeless` has failed and would fail again."""
+
+    jobs: Sequence[Job]
+    inquiries: Sequence[Inquiry]
+    pieces: int
+    hopeless: Sequence[Failure]
+
+    @classmethod
+    def of(
+        cls, plan: Plan, chosen: Sequence[Job], inquiries: Sequence[Inquiry], *, force: bool, retry: bool
+    ) -> _Todo:
+        cache = Cache(plan.config.cache)
+        due = plan.keys if force else {job.key for job in plan.due(cache, retry=retry)}
+        jobs = list({job.key: job for job in chosen if job.key in due}.values())
+        there: Collection[str] = () if force or not inquiries else cache.snapshot().entries
+        pieces = sum(inquiry.due(there) for inquiry in inquiries)
+        keys = {job.key for job in chosen}
+        hopeless = {} if force or retry else plan.hopeless(cache)
+        return cls(jobs, inquiries, pieces, [one for key, one in hopeless.items() if key in keys])
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.pieces)
+
+
 def render(
     plan: Plan,
     path: Path,
@@ -55,108 +90,57 @@ def render(
     shard: Shard | None,
     force: bool,
     retry_failed: bool,
+    wait: bool,
     time_limit: float | None,
     strict: bool,
     quiet: bool,
+    log: Log,
 ) -> Outcome:
     """Render what is due of a plan, or of a part of it, showing progress. Raises Interrupted when it was
-    stopped midway."""
+    stopped midway, and CacheError when another run holds the cache, unless that is to be waited for."""
     say = (lambda text: None) if quiet else click.echo
     named = select(plan, only) if only else plan.jobs
     chosen = [job for job in named if shard is None or job.key in shard]
-    due = _due(plan, chosen, force=force, retry=retry_failed)
-    hopeless = [] if force or retry_failed else _hopeless(plan, chosen)
     inquiries = inquiries_of(plan, {(job.model, job.layer) for job in named} if only else None, shard)
-    pieces = _pieces(inquiries, plan, force)
-    if not due and not pieces:
-        wanted = many(len({job.key for job in chosen}), "picture") + of_shard(shard)
-        missing = f"{len(hopeless):,} that would fail again" if hopeless else "none"
-        say(f"Nothing to render: {wanted} in {short(plan.config.cache)}, {missing} missing.")
-        return Outcome(hopeless=hopeless)
-    if not quiet:
-        warn_of_guesses({name: plan.models[name] for name in dict.fromkeys(job.model for job in due)})
-    say(_announcement(plan, due, pieces, engine, shard))
-    with _stops(engine) as interrupted, Reporter(len(due), pieces, quiet=quiet) as reporter:
-        outcome = run(
-            plan,
-            due,
-            engine,
-            reporter,
-            inquiries=inquiries,
-            force=force,
-            time_limit=time_limit,
-            stop_at_failure=strict,
-        )
-    if interrupted() and (outcome.left or outcome.evidence_left):
-        ignore_stops()
-        raise Interrupted(
-            f"Stopped: {outcome.done:,} rendered, {_left(outcome)} left. {_resume(path, shard)}"
-        )
-    outcome.hopeless = hopeless
-    say(_summary(outcome, _resume(path, shard), time_limit))
+    todo = _Todo.of(plan, chosen, inquiries, force=force, retry=retry_failed)
+    alone = Cache(plan.config.cache).store.only_run(_waiting(say) if wait else None)
+    with alone if todo else nullcontext():
+        # Others may have made some of it meanwhile.
+        todo = _Todo.of(plan, chosen, inquiries, force=force, retry=retry_failed) if todo else todo
+        if not todo:
+            say(nothing_due(plan, len({job.key for job in chosen}), len(todo.hopeless), shard))
+            return Outcome(hopeless=list(todo.hopeless))
+        if not quiet:
+            warn_of_guesses({job.model: plan.models[job.model] for job in todo.jobs})
+        say(announcement(plan, len(todo.jobs), todo.pieces, engine.jobs, shard))
+        how: Any = {"force": force, "time_limit": time_limit, "stop_at_failure": strict}
+        outcome, stopped = _worked_off(plan, todo, engine, log, quiet, how)
+    if stopped:
+        raise Interrupted(f"Stopped: {outcome.done:,} rendered, {left(outcome)} left. {resume(path, shard)}")
+    say(summary(outcome, resume(path, shard), time_limit))
     return outcome
 
 
-def _pieces(inquiries: Sequence[Inquiry], plan: Plan, force: bool) -> int:
-    """How many pieces of evidence are due."""
-    if not inquiries:
-        return 0
-    there: Collection[str] = () if force else Cache(plan.config.cache).snapshot().entries
-    return sum(inquiry.due(there) for inquiry in inquiries)
+def _waiting(say: Callable[[str], None]) -> Waiting:
+    return lambda holder: say(f"Waiting: {busy(holder)} ...")
 
 
-def _announcement(plan: Plan, due: Sequence[Job], pieces: int, engine: Engine, shard: Shard | None) -> str:
-    workers = many(engine.jobs, "worker")
-    wanted = len([key for key in plan.keys if shard is None or key in shard])
-    pictures = f"{len(due):,} of {many(wanted, 'picture')}{of_shard(shard)}"
-    sets = " and ".join(f"`{name}`" for name in plan.datasets)
-    if not pieces:
-        return f"Rendering {pictures} with {workers} ..."
-    if not due:
-        return (
-            f"Collecting evidence from {sets}, {many(pieces, 'piece')}{of_shard(shard)}, with {workers} ..."
-        )
-    return f"Rendering {pictures}, then collecting evidence from {sets}, with {workers} ..."
-
-
-def _left(outcome: Outcome) -> str:
-    pieces = f"{many(outcome.evidence_left, 'piece')} of evidence" if outcome.evidence_left else ""
-    return " and ".join(filter(None, (f"{outcome.left:,}" if outcome.left else "", pieces)))
-
-
-def _due(plan: Plan, chosen: Sequence[Job], *, force: bool, retry: bool) -> list[Job]:
-    due = plan.keys if force else {job.key for job in plan.due(Cache(plan.config.cache), retry=retry)}
-    return list({job.key: job for job in chosen if job.key in due}.values())
-
-
-def _hopeless(plan: Plan, chosen: Sequence[Job]) -> list[Failure]:
-    keys = {job.key for job in chosen}
-    return [one for key, one in plan.hopeless(Cache(plan.config.cache)).items() if key in keys]
-
-
-def _summary(outcome: Outcome, resume: str, time_limit: float | None) -> str:
-    made = many(outcome.done, "picture")
-    pieces = many(outcome.evidence, "piece") + " of evidence"
-    if outcome.done and not outcome.evidence:
-        rate = outcome.done / outcome.seconds if outcome.seconds else 0.0
-        text = f"Rendered {made} in {duration(outcome.seconds)} ({rate:.2f} a second)."
-    elif outcome.evidence:
-        what = f"Rendered {made} and collected" if outcome.done else "Collected"
-        text = f"{what} {pieces} in {duration(outcome.seconds)}."
-    else:
-        text = f"Rendered {made} in {duration(outcome.seconds)}."
-    if outcome.left or outcome.evidence_left:
-        text += f" {_left(outcome)} are left. {resume}"
-    if outcome.left and time_limit and not outcome.done:
-        text += " A first picture takes longer than the time limit: give it more."
-    return text
-
-
-def _resume(path: Path, shard: Shard | None) -> str:
-    words = ["build-site"]
-    words += [] if path == DEFAULT_CONFIG else [str(path)]
-    words += [] if shard is None else [f"--shard {shard}"]
-    return f"`{' '.join(words)}` goes on from there."
+def _worked_off(
+    plan: Plan, todo: _Todo, engine: Engine, log: Log, quiet: bool, how: Mapping[str, Any]
+) -> tuple[Outcome, bool]:
+    """What a run did, and whether it was stopped before its end."""
+    log.begin(len(todo.jobs), todo.pieces, engine.jobs)
+    with (
+        _stops(engine) as interrupted,
+        Reporter(len(todo.jobs), todo.pieces, quiet=quiet) as reporter,
+    ):
+        outcome = run(plan, todo.jobs, engine, Several(reporter, log), inquiries=todo.inquiries, **how)
+    stopped = interrupted() and bool(outcome.left or outcome.evidence_left)
+    if stopped:
+        ignore_stops()
+    outcome.hopeless = list(todo.hopeless)
+    log.end(outcome, stopped=stopped)
+    return outcome, stopped
 
 
 @contextmanager
@@ -189,8 +173,9 @@ def check_pages(plan: Plan) -> None:
     check_gallery(plan)
 
 
-def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
-    """Write the gallery; warnings go to standard error, and are failures when `strict`."""
+def write_pages(plan: Plan, *, strict: bool, quiet: bool, log: Log) -> None:
+    """Write the gallery; warnings go to standard error, and are failures when `strict`. Broken entries that
+    came to light are set aside."""
     from generator.gallery.pages_host import megabytes
     from generator.gallery.site import build_site
 
@@ -198,8 +183,10 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
     cache = Cache(plan.config.cache)
     inquiries = inquiries_of(plan)
     report = build_site(plan, cache, settle(inquiries, cache))
+    _set_aside(report.broken, cache)
     for warning in (*skipped(inquiries, cache), *report.warnings):
         click.echo(f"Warning: {warning}", err=True)
+    log.gallery(report.output, report.written, len(report.warnings))
     if not quiet:
         took, size = duration(time.monotonic() - started), megabytes(report.bytes)
         click.echo(f"Wrote the gallery ({size}) in {took}: {report.index}")
@@ -207,22 +194,12 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool) -> None:
         raise SomeFailed(f"{many(len(report.warnings), 'warning')}, and --strict was given.")
 
 
-def report_failures(outcome: Outcome) -> None:
-    """Name what failed, now or before; raises SomeFailed if anything did."""
-    failures = [*outcome.failures, *outcome.hopeless]
-    if not failures:
-        return
-    for failure in failures[:NAMED]:
-        click.echo(f"Failed: {failure.title}: {failure.reason}", err=True)
-    rest = f" ({len(failures) - NAMED} more are not listed)" if len(failures) > NAMED else ""
-    pictures = len(failures) - outcome.evidence_failed
-    failed = [f"{many(pictures, 'picture')} failed{rest}; their pages say why."] if pictures else []
-    if outcome.hopeless:
-        failed.append(f"{len(outcome.hopeless):,} of them before, and would again: --retry-failed tries.")
-    if outcome.evidence_failed:
-        pieces = many(outcome.evidence_failed, "piece")
-        failed.append(f"{pieces} of evidence failed; pages leave out what rests on them.")
-    raise SomeFailed(" ".join(failed))
+def _set_aside(keys: Collection[str], cache: Cache) -> None:
+    """Make broken entries due again. Where another run has the cache, or nobody may write it, they stay."""
+    with suppress(CacheError), cache.store.only_run() if keys else nullcontext():
+        for key in keys:
+            if read_entry(key, cache.store).broken:
+                cache.set_aside(key)
 
 
 def model_settings(model: str, config: Path | None, weights: str | None) -> ModelConfig:

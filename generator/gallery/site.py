@@ -43,7 +43,7 @@ FETCHED = 32
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What a build of the gallery did, and what the gallery holds."""
+    """What a build of the gallery did, what the gallery holds, and keys of entries that came out broken."""
 
     output: Path
     index: Path
@@ -55,6 +55,7 @@ class SiteReport:
     failed: int
     missing: int
     warnings: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def check_gallery(plan: Plan) -> None:
@@ -163,6 +164,7 @@ def _report(build: Build, gathered: Gathered, warnings: Sequence[str]) -> SiteRe
         shown=sum(summary.shown for summary in summaries),
         failed=sum(summary.failed for summary in summaries),
         missing=sum(summary.missing for summary in summaries),
+        broken=tuple(build.broken),
         warnings=(
             *warnings,
             *build.warnings(),
