@@ -58,41 +58,21 @@ def main() -> None:
 @main.command()
 @config_argument
 @render_options
-def build(
-    config: Path, strict: bool, quiet: bool, debug: bool, log_json: Path | None, **options: Any
-) -> None:
+def build(config: Path, debug: bool, **options: Any) -> None:
     """Render what is missing, then write the pages. This is what `build-site` does by itself."""
-    from generator.console import session
-    from generator.console.engines import take_engine
-    from generator.console.log import logging
-    from generator.console.reporting import report_failures
+    from generator.console.session import work_off
 
-    with logging(log_json) as log:
-        plan = session.open_plan(config, quiet)
-        session.check_pages(plan)
-        engine = take_engine(options, plan, quiet)
-        outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, log=log, **options)
-        session.write_pages(plan, strict=strict, quiet=quiet, log=log)
-    report_failures(outcome)
+    work_off(config, pages=True, **options)
 
 
 @main.command()
 @config_argument
 @render_options
-def render(
-    config: Path, strict: bool, quiet: bool, debug: bool, log_json: Path | None, **options: Any
-) -> None:
+def render(config: Path, debug: bool, **options: Any) -> None:
     """Render what is missing into the cache; write no pages."""
-    from generator.console import session
-    from generator.console.engines import take_engine
-    from generator.console.log import logging
-    from generator.console.reporting import report_failures
+    from generator.console.session import work_off
 
-    with logging(log_json) as log:
-        plan = session.open_plan(config, quiet)
-        engine = take_engine(options, plan, quiet)
-        outcome = session.render(plan, config, strict=strict, quiet=quiet, engine=engine, log=log, **options)
-    report_failures(outcome)
+    work_off(config, pages=False, **options)
 
 
 @main.command()

@@ -86,20 +86,21 @@ class Plan:
         """How many jobs there are of each model, layer and recipe."""
         return Counter((job.model, job.layer, job.recipe_name) for job in self.jobs)
 
-    def due(self, cache: Cache, *, retry: bool = False) -> list[Job]:
-        """Jobs without a whole entry in the cache; a key that several jobs share is listed once.
+    def due(self, cache: Cache) -> list[Job]:
+        """Jobs to be done; see `outlook`."""
+        return self.outlook(cache)[0]
 
-        Those that have failed and would fail again are left out, unless they are to be tried again (`retry`).
+    def outlook(self, cache: Cache, *, retry: bool = False) -> tuple[list[Job], dict[str, Failure]]:
+        """Jobs without a whole entry in the cache, a key that several share listed once; without those that
+        have failed and would fail again, of which it is said why, by key.
+
+        With `retry` those are tried again, and are due like the others.
         """
         now = cache.snapshot(self.keys)
         missing = {job.key: job for job in reversed(self.jobs) if job.key not in now.entries}
-        hopeless = {} if retry else cache.lasting_failures(missing.keys() & now.failures.keys())
-        return [job for job in reversed(missing.values()) if job.key not in hopeless]
-
-    def hopeless(self, cache: Cache) -> dict[str, Failure]:
-        """Why those jobs failed that would fail again, by key."""
-        now = cache.snapshot(self.keys)
-        return cache.lasting_failures(sorted(self.keys & now.failures.keys() - now.entries.keys()))
+        failed = () if retry else [key for key in missing if key in now.failures]
+        hopeless = cache.lasting_failures(failed)
+        return [job for job in reversed(missing.values()) if job.key not in hopeless], hopeless
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:

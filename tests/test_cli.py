@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -592,9 +593,28 @@ def test_status_says_how_far_each_layer_is(broken: Rendered, rendered: Rendered)
     lines = [line.split() for line in said.output.splitlines()]
     assert ["tiny/first", "6", "0", "0", "done"] in lines and ["tiny/second", "8", "0", "0", "done"] in lines
     assert ["tiny:", "2", "layers", "14", "0", "0", "done"] in lines
-    assert lines[-1] == ["In", "all", "14", "0", "0", "done"]
+    assert lines[-2] == ["In", "all", "14", "0", "0", "done"]
+    assert said.output.splitlines()[-1] == "No run is on."
     said = click_run("status", broken.config)
     lines = [line.split() for line in said.output.splitlines()]
     good = next(line for line in lines if line[0] == "broken/good")
     assert good[1:4] == ["3", "1", "1"] and good[4] == "about"
     assert next(line for line in lines if line[0] == "broken/unlucky")[1:4] == ["0", "2", "2"]
+    assert said.output.splitlines()[-1] == "No run is on. `build-site` goes on."
+
+
+def test_status_tells_from_outside_who_renders_and_how_fast(copy: Path) -> None:
+    for one in stamps(copy):
+        if one.startswith(("0", "1", "2", "3")):
+            next((copy.parent / "cache").glob(f"entries/*/{one}")).unlink()
+    due = 14 - len(Cache(copy.parent / "cache").keys())
+    with Cache(copy.parent / "cache").store.only_run():
+        time.sleep(0.01)
+        whole = next((copy.parent / "cache").glob("entries/*/[4-9]*.json"))
+        whole.write_bytes(whole.read_bytes())  # as if it were made just now
+        said = click_run("status", copy).output.splitlines()[-1]
+    assert re.fullmatch(
+        rf"Running: process {os.getpid()} on \S+, since 20[\d-]+ [\d:]+: 1 made by now, [\d.]+ a second"
+        + (r", about [\d.]+ s left" if due else ""),
+        said,
+    )

@@ -163,7 +163,7 @@ def survey(
         plan = replaced(plan, datasets={label: dataset})
         inquiries = inquiries_of(plan)
         model.offered(plan.config)
-        worked_off(plan, plan.due(kept, retry=True) if recipe else (), inquiries, kept, progress)
+        worked_off(plan, plan.outlook(kept, retry=True)[0] if recipe else (), inquiries, kept, progress)
         for line in skipped(inquiries, kept):
             warnings.warn(line, stacklevel=2)
         found = settle(inquiries, kept)

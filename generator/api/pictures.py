@@ -71,7 +71,7 @@ def render(
     given_model(model)
     with model.at_hand():
         plan = planned(model, [layer], chosen, recipe, settings, kept)
-        due = plan.due(kept, retry=True)
+        due, _ = plan.outlook(kept, retry=True)
         if due:
             model.offered(plan.config)
             outcome = worked_off(plan, due, (), kept, progress)

@@ -20,13 +20,15 @@ from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
-from generator.console.log import Log
+from generator.console.engines import take_engine
+from generator.console.log import Log, logging
 from generator.console.progress import Reporter, Several
 from generator.console.reporting import (
     DEFAULT_CONFIG,
     announcement,
     left,
     nothing_due,
+    report_failures,
     resume,
     summary,
 )
@@ -69,16 +71,36 @@ class _Todo:
         cls, plan: Plan, chosen: Sequence[Job], inquiries: Sequence[Inquiry], *, force: bool, retry: bool
     ) -> _Todo:
         cache = Cache(plan.config.cache)
-        due = plan.keys if force else {job.key for job in plan.due(cache, retry=retry)}
-        jobs = list({job.key: job for job in chosen if job.key in due}.values())
+        due, hopeless = (plan.jobs, {}) if force else plan.outlook(cache, retry=retry)
+        keys, wanted = {job.key for job in due}, {job.key: job for job in chosen}
         there: Collection[str] = () if force or not inquiries else cache.snapshot().entries
-        pieces = sum(inquiry.due(there) for inquiry in inquiries)
-        keys = {job.key for job in chosen}
-        hopeless = {} if force or retry else plan.hopeless(cache)
-        return cls(jobs, inquiries, pieces, [one for key, one in hopeless.items() if key in keys])
+        return cls(
+            jobs=[job for key, job in wanted.items() if key in keys],
+            inquiries=inquiries,
+            pieces=sum(inquiry.due(there) for inquiry in inquiries),
+            hopeless=[failure for key, failure in hopeless.items() if key in wanted],
+        )
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.pieces)
+
+
+def work_off(
+    path: Path, *, pages: bool, strict: bool, quiet: bool, log_json: Path | None, **options: Any
+) -> None:
+    """What `build` and, without `pages`, `render` do with their options.
+
+    Raises what `render` does, UserError when the gallery could not be written, and SomeFailed.
+    """
+    with logging(log_json) as log:
+        plan = open_plan(path, quiet)
+        if pages:
+            check_pages(plan)
+        engine = take_engine(options, plan, quiet)
+        outcome = render(plan, path, strict=strict, quiet=quiet, engine=engine, log=log, **options)
+        if pages:
+            write_pages(plan, strict=strict, quiet=quiet, log=log)
+    report_failures(outcome)
 
 
 def render(

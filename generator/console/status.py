@@ -1,11 +1,14 @@
-"""What `build-site status` says: how much of each model and layer is done, due and failed, by the cache."""
+"""What `build-site status` says: how much of each model and layer is done, due and failed, by the cache; and
+how fast it goes, if a run is on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.console.wording import duration, many
 from generator.inquiries.inquiry import inquiries_of
@@ -45,10 +48,23 @@ def how_it_stands(plan: Plan) -> Iterator[str]:
             yield _line(f"{model}: {many(layers, 'layer')}", whole)
         total += whole
     yield _line("In all", total)
+    yield _running(cache, now, total.due)
     if inquiries := inquiries_of(plan):
         there = cache.snapshot().entries
         pieces = sum(inquiry.due(there) for inquiry in inquiries)
         yield f"Evidence: {many(pieces, 'piece')} due"
+
+
+def _running(cache: Cache, now: Snapshot, due: int) -> str:
+    """Who renders at the moment, how fast, and when that is done."""
+    holder = cache.store.holder()
+    if holder is None:
+        return "No run is on." + (" `build-site` goes on." if due else "")
+    seconds = max(1e-3, time.time() - holder.since)
+    made = sum(stamp.written >= holder.since * 1e9 for stamp in now.entries.values())
+    speed = f"{made:,} made by now, {made / seconds:.2f} a second"
+    left = f", about {duration(due / made * seconds)} left" if made and due else ""
+    return f"Running: {holder}: {speed}{left}"
 
 
 def _standing(

@@ -170,7 +170,7 @@ def test_no_permission(bucket: str, s3: Proxy) -> None:
 def test_one_run_at_a_time(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = Cache(bucket), Cache(bucket)
     refused = pytest.raises(
-        CacheError, match=r"another build-site on .+, process .+, renders into this cache"
+        CacheError, match=r"another build-site renders into this cache \(process .+ on .+, since 20"
     )
     with one.store.only_run(), refused, two.store.only_run():
         pass
@@ -182,9 +182,15 @@ def test_one_run_at_a_time(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("left", "free"),
     [
-        ({"machine": "elsewhere", "process": 1, "token": "x", "until": time.time() + 1000}, False),
-        ({"machine": "elsewhere", "process": 1, "token": "x", "until": time.time() - 1}, True),
-        ({"machine": "here", "process": 2**22 + 1, "token": "x", "until": time.time() + 1000}, True),
+        (
+            {"machine": "elsewhere", "process": 1, "since": 0, "token": "x", "until": time.time() + 1000},
+            False,
+        ),
+        ({"machine": "elsewhere", "process": 1, "since": 0, "token": "x", "until": time.time() - 1}, True),
+        (
+            {"machine": "here", "process": 2**22 + 1, "since": 0, "token": "x", "until": time.time() + 1000},
+            True,
+        ),
         ({"machine": "here"}, True),
     ],
 )
