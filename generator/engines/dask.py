@@ -11,7 +11,6 @@ import pickle
 import secrets
 import threading
 import time
-from asyncio import CancelledError
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from distributed import Future, KilledWorker, Variable
 
 from generator.cache.entries import Cache
 from generator.engines.crew import PER_WORKER, Crew
-from generator.engines.dask_cluster import DEATHS, Cluster
+from generator.engines.dask_cluster import CANCELLED, DEATHS, Cluster
 from generator.engines.dask_task import Call, Reply
 from generator.engines.dask_worker import PROBE, Run, answers_of, new_run, stop
 from generator.engines.local import default_jobs
@@ -202,7 +201,7 @@ class DaskEngine:
         when a worker dies with what it has finished."""
         try:
             self._events.put((future, await future))
-        except (Exception, CancelledError) as error:
+        except (Exception, *CANCELLED) as error:
             self._events.put((future, error))
 
     # -- what comes of it ----------------------------------------------------------------------------
@@ -266,7 +265,7 @@ class DaskEngine:
     def _take_error(self, given: _Given, error: BaseException) -> None:
         if isinstance(error, KilledWorker):
             self._blame(given)
-        elif isinstance(error, CancelledError) or self._connected()[1].met_strangers(given.only):
+        elif isinstance(error, CANCELLED) or self._connected()[1].met_strangers(given.only):
             self._submit(given)
         else:
             self._done.append(failed(given.task, typed_cause(error)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import json
 import logging
 import os
@@ -22,6 +24,9 @@ from generator.engines import depot
 from generator.engines.process import interrupts_held
 from generator.engines.tasks import NamedFile
 from generator.errors import UserError, WorkerError, cause
+
+CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What becomes of a task whose scheduler was lost; Dask has raised either."""
 
 DEATHS = 3
 """Workers that a task may kill before it is taken apart, or given up; elsewhere Dask's own setting counts."""
@@ -64,7 +69,9 @@ class Cluster:
     def workers(self) -> Mapping[str, Mapping[str, Any]]:
         """What is known of each worker that is connected now, by address; WorkerError if the scheduler is
         gone."""
-        found: Mapping[str, Mapping[str, Any]] = self._asked(self.client.scheduler_info)["workers"]
+        found: Mapping[str, Mapping[str, Any]] = self._asked(
+            lambda: self.client.scheduler_info(n_workers=-1)["workers"]
+        )
         return found
 
     def at_work(self) -> frozenset[str]:
@@ -74,8 +81,8 @@ class Cluster:
     def _asked(self, question: Callable[[], Any]) -> Any:
         try:
             return question()
-        except (OSError, TimeoutError, RuntimeError, AttributeError) as error:
-            raise WorkerError(f"lost the Dask scheduler at {self.name}: {cause(error)}") from None
+        except (OSError, TimeoutError, RuntimeError, AttributeError, KeyError):
+            raise WorkerError(f"lost the Dask scheduler at {self.name}; run again to go on") from None
 
     def send(self, worker: str, files: Sequence[NamedFile]) -> str:
         """Send a worker files for its depot, once; returns what went wrong, in a line, or nothing."""
