@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: site test test-lowest browser networks clean
+.PHONY: site test test-lowest fuzz lock browser networks clean
 
 site: $(VENV)/.installed
 	$(BIN)/build-site config.yaml
@@ -42,9 +42,30 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+# What `make test` and CI run with: each package in one version, by the SHA-256 of its wheel. The lock is for
+# Linux on x86-64 and Python 3.11; elsewhere what pyproject.toml allows is taken.
+LOCK := requirements/dev.lock
+LOCKED_FOR := 3.11 Linux x86_64
+HERE = $$($(BIN)/python -c 'import platform as p; print(p.python_version().rpartition(".")[0], p.system(), p.machine())')
+
+$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml $(LOCK)
+	@if [ "$(HERE)" = "$(LOCKED_FOR)" ]; then \
+		set -x; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(LOCK) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	else \
+		echo "$(LOCK) is for Python $(LOCKED_FOR), this is $(HERE): installing without it."; \
+		set -x; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'; \
+	fi
 	@touch $@ $(VENV)/.installed
+
+# Writes the lock anew: the newest versions that pyproject.toml allows. uv works out what another machine would take.
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	$(BIN)/uv pip compile --no-config --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--only-binary :all: --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+		--extra test pyproject.toml requirements/build.in --output-file $(LOCK)
 
 # pip has no way to ask for the oldest; uv has.
 $(LOWEST)/.installed: pyproject.toml
