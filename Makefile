@@ -66,6 +66,9 @@ lock: $(VENV)/bin/python
 	$(BIN)/uv pip compile --no-config --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 		--only-binary :all: --generate-hashes --no-annotate --custom-compile-command 'make lock' \
 		--extra test pyproject.toml requirements/build.in --output-file $(LOCK)
+	$(BIN)/uv pip compile --no-config --quiet --upgrade --python-version 3.11 --universal --only-binary :all: \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' \
+		requirements/build.in --output-file requirements/build.lock
 
 # pip has no way to ask for the oldest; uv has.
 $(LOWEST)/.installed: pyproject.toml

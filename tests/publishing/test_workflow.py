@@ -93,7 +93,7 @@ def test_every_action_is_pinned_by_commit_to_one_version(workflow: Path) -> None
     for path in (workflow, ACTION, *WORKFLOWS):
         used = re.findall(r"uses: (.*)", path.read_text("utf-8"))
         for line in used:
-            found = re.fullmatch(r"(actions/[\w-]+)(?:/\w+)?@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
+            found = re.fullmatch(r"([\w-]+/[\w-]+)(?:/\w+)?@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", line)
             assert found, line
             pins.setdefault(found[1], set()).add(f"{found[2]} {found[3]}")
     assert all(len(one) == 1 for one in pins.values()), pins
