@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from generator.errors import ModelError, cause
 
 _LIBRARIES = ("keras", "builtins", "tensorflow")
 
@@ -66,23 +68,30 @@ def _folder(path: Path) -> str:
 # -- what a file is made with ----------------------------------------------------------------------
 
 
-def own_code(path: Path) -> list[OwnCode]:
-    """The classes and functions of a saved network that are not Keras' own, each once; none if unreadable."""
-    try:
-        found = list(_own_code(_config(path)))
-    except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile):
-        return []
-    return list(dict.fromkeys(found))
+Part = dict[str, Any]
+"""What stands for an object in a file's config: a class name and its settings."""
 
 
-def lambdas(path: Path) -> list[str]:
-    """The names of the layers of a saved network that hold Python code; none if it can't be read."""
+def read_parts(path: Path) -> list[Part]:
+    """Everything that a saved network is made of; ModelError when the file does not say what that is."""
     try:
-        parts = list(_parts(_config(path)))
-    except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile):
-        return []
-    layers = (part["config"] for part in parts if part["class_name"] == "Lambda")
-    return [str(layer.get("name")) for layer in layers if _holds_code(layer.get("function"))]
+        return list(_parts(_config(path)))
+    except RecursionError:
+        raise ModelError(f"{path}: its layers are nested too deeply to be read") from None
+    except Exception as error:  # whatever a broken file leads the readers of zip, HDF5 and JSON to
+        raise ModelError(f"{path}: not a readable Keras model: {cause(error)}") from error
+
+
+def own_code(parts: Iterable[Part]) -> list[OwnCode]:
+    """The classes and functions that are not Keras' own, each once."""
+    return list(dict.fromkeys(_own_code(parts)))
+
+
+def lambdas(parts: Iterable[Part]) -> list[str]:
+    """The names of the layers that hold Python code."""
+    layers = [part["config"] for part in parts if part["class_name"] == "Lambda"]
+    settings = [layer for layer in layers if isinstance(layer, dict)]
+    return [str(layer.get("name")) for layer in settings if _holds_code(layer.get("function"))]
 
 
 def _holds_code(function: object) -> bool:
@@ -102,10 +111,9 @@ def _config(path: Path) -> Any:
         return json.loads(file.attrs["model_config"])
 
 
-def _parts(value: Any) -> Iterator[dict[str, Any]]:
-    """Everything in a config that stands for an object: a class name and its settings."""
+def _parts(value: Any) -> Iterator[Part]:
     if isinstance(value, dict):
-        if isinstance(value.get("class_name"), str) and "config" in value:
+        if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict | str):
             yield value
         value = list(value.values())
     if isinstance(value, list):
@@ -113,17 +121,21 @@ def _parts(value: Any) -> Iterator[dict[str, Any]]:
             yield from _parts(inner)
 
 
-def _own_code(config: Any) -> Iterator[OwnCode]:
-    for part in _parts(config):
+def _own_code(parts: Iterable[Part]) -> Iterator[OwnCode]:
+    for part in parts:
         name, module = part["class_name"], part.get("module")
         if name == "function" and isinstance(part["config"], str):
             registered = str(part.get("registered_name") or "").removeprefix("function")
-            yield OwnCode(part["config"], registered)
-        elif isinstance(module, str) and module.partition(".")[0] not in _LIBRARIES:
+            yield OwnCode(part["config"], registered, "" if _is_libraries(module) else str(module))
+        elif isinstance(module, str) and not _is_libraries(module):
             yield OwnCode(name, str(part.get("registered_name") or ""), module)
         elif module is None and "inbound_nodes" in part and not _is_keras(name):
             # Older files say no module; what else a layer's config may hold is its constructor's business.
             yield OwnCode(name.rpartition(">")[2], name if ">" in name else "")
+
+
+def _is_libraries(module: object) -> bool:
+    return not isinstance(module, str) or module.partition(".")[0] in _LIBRARIES
 
 
 def _is_keras(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from generator.config.schema import ModelConfig
 from generator.errors import ModelError
-from generator.models import files, input_range, layout, preprocessing
+from generator.models import files, input_range, layout, preprocessing, untrusted
 from generator.models.files import OwnCode
 from generator.models.graph import check_graph, flatten
 from generator.models.preprocessing import Assumed
@@ -46,15 +47,28 @@ def saved(path: Path, config: ModelConfig) -> Opened:
     """
     if reason := files.refusal(path):
         raise ModelError(reason)
+    held = untrusted.check_file(path)
+    parts = files.read_parts(path)
+    untrusted.check_layers(path, parts)
+    if layers := files.lambdas(parts):
+        raise ModelError(
+            f"{path}: its layer {layers[0]} is a Lambda, whose Python code is not run from a file; make the "
+            "network in a factory (`source: package.module:function`) and load its weights there"
+        )
     modules = [_module(name, f"imports: {name}") for name in config.imports]
     import keras
 
     try:
-        with told_as(f"{path}: not a readable Keras model"), warnings.catch_warnings(action="ignore"):
-            objects = _objects(files.own_code(path) if modules else (), modules)
+        with (
+            untrusted.weights_within(path, held),
+            told_as(f"{path}: not a readable Keras model"),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            objects = _objects(files.own_code(parts) if modules else (), modules)
             network = keras.saving.load_model(path, objects, compile=False, safe_mode=True)
     except ModelError as error:
-        raise ModelError(_why_not_opened(path, config, modules) or error.message) from error
+        why = _why_not_opened(path, files.own_code(parts), config, modules)
+        raise ModelError(why or error.message) from error
     return _own(network, str(path), config.weights, f"saved model {path.name}")
 
 
@@ -64,16 +78,12 @@ def _objects(wanted: Iterable[OwnCode], modules: Sequence[ModuleType]) -> dict[s
     return {name: value for name, value in found if value is not None}
 
 
-def _why_not_opened(path: Path, config: ModelConfig, modules: Sequence[ModuleType]) -> str:
+def _why_not_opened(
+    path: Path, needed: Sequence[OwnCode], config: ModelConfig, modules: Sequence[ModuleType]
+) -> str:
     """What of the user's own code a file needs and does not get; nothing if that is not what it lacks."""
     import keras
 
-    if layers := files.lambdas(path):
-        return (
-            f"{path}: its layer {layers[0]} is a Lambda, whose Python code is not run from a file; make the "
-            "network in a factory (`source: package.module:function`) and load its weights there"
-        )
-    needed = files.own_code(path)
     given = _objects(needed, modules)
     missing = [
         code
@@ -82,6 +92,9 @@ def _why_not_opened(path: Path, config: ModelConfig, modules: Sequence[ModuleTyp
     ]
     if not missing:
         return ""
+    if pythons := [code for code in missing if code.module.partition(".")[0] in sys.stdlib_module_names]:
+        name = f"{pythons[0].module}.{pythons[0].name}"
+        return f"{path}: names {name}, a part of Python and none of a network; what is it to do there?"
     names = ", ".join(dict.fromkeys(code.name for code in missing))
     if config.imports:
         return f"{path}: needs {names}, which no module of `imports:` ({', '.join(config.imports)}) defines"
@@ -186,6 +199,7 @@ def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
     colours = network.inputs[0].shape[-1]
     if not colours:
         raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
+    untrusted.check_sizes(source, steps)
     whole = "int" in network.inputs[0].dtype
     raw = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
     return Opened(network, raw if whole else input_range.assumed(steps, colours), origin)
@@ -194,6 +208,9 @@ def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
 def _load_weights(network: Any, path: Path) -> None:
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise ModelError(f"{path}: not weights of Keras (a .weights.h5, .h5 or .keras file)")
+    untrusted.check_file(path)
     with (
         told_as(f"{path}: not weights for {network.name}"),
         warnings.catch_warnings(action="ignore"),

@@ -10,3 +10,12 @@ def picture(path: Path) -> tuple[int, int]:
     from generator.datasets.decoding import decoded
 
     return decoded(path.read_bytes()).size
+
+
+def network(path: Path) -> str:
+    """The layers of a saved network."""
+    from generator.config.schema import ModelConfig
+    from generator.models.own import saved
+
+    config = ModelConfig.model_validate({"source": str(path), "layers": "all"})
+    return " ".join(layer.name for layer in saved(path, config).network.layers)
