@@ -1,11 +1,11 @@
-"""Kills of build-site at random moments, until so many are done or the time is over; what was lost is counted.
+"""Kills of build-site at random moments, until so many are done or the time is over; losses are counted.
 
     python -m tests.crash.soak --kills 200 --minutes 40 --seed 1
 
-`make soak` runs it; test_soak.py runs a few kills. A small network and sixteen drawings are rendered, surveyed,
-shown, pruned and merged, over and over; each run is ended by SIGKILL, SIGINT or SIGTERM, or one of its workers
-is. After each end every byte of the cache is verified, what was whole before has to be there untouched, and no
-page may lack a picture. In the end the gallery has to be that of a run that nobody disturbed.
+`make soak` runs it; test_soak.py runs a few kills. A small network and sixteen drawings are rendered,
+surveyed, shown, pruned and merged, over and over; each run is ended by SIGKILL, SIGINT or SIGTERM, or one of
+its workers is. After each end every byte of the cache is verified, what was whole before has to be there
+untouched, and no page may lack a picture. In the end the gallery has to be that of an undisturbed run.
 """
 
 from __future__ import annotations
