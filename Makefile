@@ -27,6 +27,12 @@ test-lowest: $(LOWEST)/.installed browser
 soak: $(VENV)/.installed-test
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.crash.soak --kills 200 --minutes 45
 
+# Readers of what strangers may write, each with FUZZ files and values of any content; about 20 minutes. What was
+# tried is counted at the end.
+FUZZ := 5000
+fuzz: $(VENV)/.installed-test
+	POCKET_FUZZ=$(FUZZ) $(BIN)/pytest -q --hypothesis-show-statistics tests/hostile/test_fuzz.py tests/test_config_fuzz.py
+
 # Every network of keras.applications, one after the other: 6 to 10 minutes. Writes docs/networks.md.
 networks: $(VENV)/.installed-test
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate.networks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from generator.gallery.notes import read_notes
 from generator.plan import Plan
 from tests.test_config_mistakes import NOT_OURS
 
+TIMES = int(os.environ.get("POCKET_FUZZ", "0"))
+"""More than in `make test`, and others each time: what `make fuzz` asks for."""
 LIMITED = settings(
-    max_examples=150,
+    max_examples=TIMES or 150,
     deadline=None,
-    derandomize=True,
+    derandomize=not TIMES,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -183,7 +183,7 @@ class Cache:
         """Why `key` could not be made, if that was tried and it is still so."""
         try:
             return Failure.from_json(json.loads(self.store.get(failure_name(key)) or b""))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def lasting_failures(self, keys: Iterable[str]) -> dict[str, Failure]:
@@ -211,7 +211,7 @@ class Cache:
         """What `remember` kept under a name, `models/<digest>` or `timings`; None if nothing readable is."""
         try:
             return json.loads(self.store.get(f"{name}.json") or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def remember(self, name: str, value: object) -> None:

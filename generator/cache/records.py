@@ -40,6 +40,10 @@ class Record:
         """From what `to_json` gave, and more that is left out; ValueError when something is missing."""
         known = {name: values[name] for name in _RECORD if name in values}
         try:
+            if wrong := [name for name, kind in _KINDS.items() if not isinstance(known[name], kind)]:
+                raise TypeError(f"{', '.join(wrong)} of another kind")
+            if not all(isinstance(value, int | float) for value in known["trajectory"]):
+                raise TypeError("trajectory of other things than numbers")
             return cls(**{**known, "trajectory": tuple(known["trajectory"])})
         except (KeyError, TypeError) as error:
             raise ValueError(f"no record of a picture: {error}") from error
@@ -52,6 +56,15 @@ class Record:
 
 
 _RECORD = tuple(one.name for one in fields(Record))
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("key", "model", "layer", "recipe_name", "fingerprint", "rendered_at"), str),
+    **dict.fromkeys(("channel", "width", "height"), int),
+    **dict.fromkeys(("activation", "seconds"), int | float),
+    **dict.fromkeys(("recipe", "versions"), dict),
+    "dead": bool,
+    "trajectory": list | tuple,
+}
+"""What JSON has to hold for a record; it may come with a stranger's cache."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +86,11 @@ class Failure:
         try:
             title = values["title"] if "title" in values else _earlier_title(values)
             lasting = values.get("lasting") is True
-            return cls(values["key"], title, values["reason"], values["failed_at"], lasting)
-        except (KeyError, TypeError) as error:
+            texts = values["key"], title, values["reason"], values["failed_at"]
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError("its texts are none")
+            return cls(*texts, lasting)
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no failure: {error}") from error
 
 

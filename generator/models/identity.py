@@ -74,7 +74,7 @@ def known_anatomy(digest: str | None, cache: Cache) -> Anatomy | None:
         return None
     try:
         return Anatomy.from_json(cache.recall(f"models/{digest}"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -9,8 +9,10 @@ The format's source: torch/serialization.py, `_legacy_save`.
 from __future__ import annotations
 
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -96,7 +98,8 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, identity: Any) -> str:
         kind, storage_type, key, *_ = identity
         if kind != "storage" or not isinstance(storage_type, _StorageType):
-            raise pickle.UnpicklingError(f"it refers to a {kind!r}, which is no storage")
+            # Not the thing itself: a few bytes can make one whose text has no end.
+            raise pickle.UnpicklingError(f"it refers to a {type(kind).__name__}, which is no storage")
         self.storages[str(key)] = storage_type.dtype
         return str(key)
 
@@ -129,6 +132,7 @@ def _read(stream: BinaryIO) -> dict[str, NDArray[Any]]:
         raise pickle.UnpicklingError("it is not in torch's legacy format")
     if not _load(stream).get("little_endian", False):
         raise pickle.UnpicklingError("it was written on a big-endian machine")
+    _check_memo(stream)
     unpickler = _Unpickler(stream)
     state = unpickler.load()
     storages = {key: _read_storage(stream, unpickler.storages[key]) for key in _load(stream)}
@@ -139,7 +143,22 @@ def _read(stream: BinaryIO) -> dict[str, NDArray[Any]]:
 
 
 def _load(stream: BinaryIO) -> Any:
+    _check_memo(stream)
     return _Unpickler(stream).load()
+
+
+def _check_memo(stream: BinaryIO) -> None:
+    """Refuse a pickle that numbers what it remembers beyond its length: room is made for all before."""
+    start, highest = stream.tell(), 0
+    # What is no pickle, the unpickler says when it comes to the same place.
+    with suppress(ValueError, IndexError, OverflowError, MemoryError):
+        for operation, argument, _ in pickletools.genops(stream):
+            if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(argument, int):
+                highest = max(highest, argument)
+    length = stream.tell() - start
+    stream.seek(start)
+    if highest > max(length, 255):
+        raise pickle.UnpicklingError(f"it remembers {highest:,} things in {length:,} bytes")
 
 
 def _read_storage(stream: BinaryIO, dtype: np.dtype[Any]) -> NDArray[Any]:
