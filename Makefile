@@ -27,7 +27,7 @@ test-lowest: $(LOWEST)/.installed browser
 soak: $(VENV)/.installed-test
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.crash.soak --kills 200 --minutes 45
 
-# Readers of what strangers may write, each with FUZZ files and values of any content; about 20 minutes. What was
+# Readers of what strangers may write, each with FUZZ files and values of any content, other ones each time. What was
 # tried is counted at the end.
 FUZZ := 5000
 fuzz: $(VENV)/.installed-test
