@@ -29,6 +29,8 @@ SECONDS = 120
 """How long a lease lasts that is not renewed."""
 PAUSE = 2.0
 """Seconds between two looks of one who waits."""
+_held: set[str] = set()
+"""Tokens of the leases that this process holds."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,13 @@ class _Lease:
 
     @property
     def is_over(self) -> bool:
-        here = self.holder.machine == platform.node()
-        return self.until < time.time() or (here and not _is_running(self.holder.process))
+        if self.until < time.time():
+            return True
+        if self.holder.machine != platform.node():
+            return False
+        # Ours, where the store was away when it should have been given up.
+        ours = self.holder.process == os.getpid()
+        return self.token not in _held if ours else not _is_running(self.holder.process)
 
 
 def _is_running(process: int) -> bool:
@@ -76,6 +83,7 @@ def lease(store: ObjectStore, waiting: Waiting | None = None) -> Iterator[None]:
     wait."""
     token = secrets.token_hex(8)
     _acquire(store, token, waiting)
+    _held.add(token)
     over = threading.Event()
     holder = Holder.me()
     renewing = threading.Thread(target=_renew, args=(store, holder, token, over), daemon=True)
@@ -85,6 +93,7 @@ def lease(store: ObjectStore, waiting: Waiting | None = None) -> Iterator[None]:
     finally:
         over.set()
         renewing.join()
+        _held.remove(token)
         with suppress(CacheError):  # it ends by itself
             store.delete([NAME])
 

@@ -22,7 +22,9 @@ def place_of(value: object) -> Place:
         return value
     if not isinstance(value, str):
         raise ValueError("should be a path or an address, in quotes if need be")
-    return value.rstrip("/") if is_address(value) else Path(value)
+    if not is_address(value):
+        return Path(value)
+    return value.rstrip("/") if value.partition("://")[2].strip("/") else value
 
 
 def unusable_address(address: str) -> str:

@@ -27,6 +27,9 @@ def absolute(config: Config, folder: Path, problems: list[Problem]) -> Config:
     names = ("cache", "output", "notes", "templates", "scheduler_file")
     given = {name: path for name in names if isinstance(path := getattr(config, name), Path)}
     paths: dict[str, Any] = {name: where.of(path, (name,)) or folder / path for name, path in given.items()}
+    if isinstance(config.cache, str) and (why := unusable_address(config.cache)):
+        problems.append(Problem(("cache",), why))
+        paths["cache"] = folder / "cache"  # so that the other problems are found too
     models = {name: _model(model, ("models", name), where) for name, model in config.models.items()}
     recipes = {name: _recipe(recipe, ("recipes", name), where) for name, recipe in config.recipes.items()}
     datasets = {name: _dataset(one, ("datasets", name), where) for name, one in config.datasets.items()}
@@ -98,8 +101,7 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
     """
     for name in ("cache", "output"):
         place = getattr(config, name)
-        look = _unusable_folder if isinstance(place, Path) else unusable_address
-        if not is_wrong(name) and (why := look(place)):
+        if isinstance(place, Path) and not is_wrong(name) and (why := _unusable_folder(place)):
             yield Problem((name,), why)
     if config.templates is not None and not is_wrong("templates") and not config.templates.is_dir():
         yield Problem(("templates",), f"no such folder: {config.templates}")

@@ -135,6 +135,7 @@ def s3(server: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     import s3fs
 
     settings = {**ACCOUNT, "AWS_ENDPOINT_URL": server.address, "XDG_CACHE_HOME": str(tmp_path / "home")}
+    settings["no_proxy"] = "127.0.0.1"
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
