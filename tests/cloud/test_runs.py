@@ -14,6 +14,7 @@ from PIL import Image
 
 from generator import api
 from generator.cache.entries import Cache
+from generator.errors import UserError
 from generator.pipeline import load_plan
 from tests.cloud.conftest import Proxy
 from tests.conftest import Rendered, click_run
@@ -88,7 +89,9 @@ def test_a_gallery_is_made_and_an_unchanged_one_fetches_no_picture(
 
 def test_commands_read_it(kept: Path, bucket: str, tmp_path: Path) -> None:
     assert "In all 0 of 14 pictures are due" in click_run("plan", kept).output
-    assert click_run("status", kept).output.splitlines()[-1].split()[:4] == ["In", "all", "14", "0"]
+    assert ["In", "all", "14", "0"] in [
+        line.split()[:4] for line in click_run("status", kept).output.splitlines()
+    ]
     said = click_run("render", kept)
     assert said.output == f"Nothing to render: 14 pictures in {bucket}/kept, none missing.\n"
     cache = Cache(f"{bucket}/kept")
@@ -128,7 +131,7 @@ def test_it_is_opened_in_python(kept: Path, bucket: str) -> None:
     assert len(opened) == 14 and len(list(opened.records(layer="first"))) == 6
     picture = next(opened.pictures(layer="second"))
     assert isinstance(picture.image, Image.Image)
-    with pytest.raises(api.UserError, match="is no cache, or an empty one"):
+    with pytest.raises(UserError, match="is no cache, or an empty one"):
         api.open_cache(f"{bucket}/nothing")
 
 
