@@ -8,9 +8,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from generator.cache.entries import Cache
@@ -101,6 +102,17 @@ class Plan:
         failed = () if retry else [key for key in missing if key in now.failures]
         hopeless = cache.lasting_failures(failed)
         return [job for job in reversed(missing.values()) if job.key not in hopeless], hopeless
+
+
+def of_model(plan: Plan, model: str, output: Path) -> Plan:
+    """The part of a plan that is about one model, with an output of its own."""
+    settings = {"models": {model: plan.config.models[model]}, "output": output, "url": None}
+    return replace(
+        plan,
+        config=plan.config.model_copy(update=settings),
+        models={model: plan.models[model]},
+        jobs=tuple(job for job in plan.jobs if job.model == model),
+    )
 
 
 def group(jobs: Iterable[Job]) -> list[Group]:

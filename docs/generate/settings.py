@@ -22,6 +22,7 @@ from generator.config.schema import (
     EvidenceConfig,
     LayerConfig,
     ModelConfig,
+    PicturesConfig,
     Preprocessing,
     RecipeConfig,
 )
@@ -34,6 +35,7 @@ PARTS = (
     Preprocessing,
     DatasetConfig,
     EvidenceConfig,
+    PicturesConfig,
     RecipeConfig,
     Recipe,
 )

@@ -143,6 +143,15 @@ class EvidenceConfig(Settings):
     Default: all."""
 
 
+class PicturesConfig(Settings):
+    """The files of the gallery's pictures. The cache keeps all of them lossless and in full size."""
+
+    quality: Annotated[int | None, Field(ge=1, le=100)] = None
+    """Quality of their WebP files; default: 82. Lower is smaller; small pictures are lossless in any case."""
+    size: Annotated[int | None, Field(ge=96, le=2048)] = None
+    """Longer side of a picture at most, in pixels; default: as rendered."""
+
+
 class RecipeConfig(Settings):
     """A recipe of the user's: a base and the fields it changes."""
 
@@ -175,6 +184,11 @@ class Config(Settings):
     """A folder whose templates and static files replace the gallery's own of the same names."""
     url: Annotated[str | None, Field(pattern=r"^https?://\S+$")] = None
     """Where the site will be hosted, for its sitemap and canonical links; not needed otherwise."""
+    pictures: PicturesConfig = PicturesConfig()
+    """The files of the gallery's pictures."""
+    pictures_url: Annotated[str | None, Field(pattern=r"^https?://[^\s\"'<>?#\\]+$")] = None
+    """Where its pictures will be hosted, if not beside the pages. They are then written to a folder of their
+    own, named like `output` with `-pictures` added."""
     size: Annotated[int | None, Field(ge=16, le=2048)] = None
     """Side of the pictures in pixels, for every recipe that doesn't set its own."""
     steps: Annotated[int | None, Field(ge=1, le=10_000)] = None
@@ -202,6 +216,16 @@ class Config(Settings):
     """How much of the evidence is shown."""
     models: dict[str, ModelConfig]
     """The networks, by the name that the site gives them."""
+
+    @property
+    def pictures_base(self) -> str:
+        """What stands before the path of a picture that is hosted elsewhere; else nothing."""
+        return f"{self.pictures_url.rstrip('/')}/" if self.pictures_url else ""
+
+    @property
+    def pictures_folder(self) -> Path | None:
+        """The folder of pictures that are hosted elsewhere."""
+        return self.output.with_name(f"{self.output.name}-pictures") if self.pictures_url else None
 
     def dataset_of(self, model: str) -> str | None:
         """The name of the data set that a model is shown, if there is any."""

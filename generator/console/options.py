@@ -137,6 +137,9 @@ def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--branch", metavar="NAME", help="Publish to this branch of the remote, e.g. gh-pages."),
         click.option("--remote", default="origin", show_default=True, help="Which remote has the branch."),
         click.option("--squash", is_flag=True, help="Keep no history: the branch gets a single commit."),
+        click.option(
+            "--split", is_flag=True, help="Write a site of its own for each model, to publish singly."
+        ),
         click.option("--workflow", is_flag=True, help="Write or update .github/workflows/microscope.yml."),
         click.option(
             "--shards",

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import click
 
+from generator.cache.entries import Cache
 from generator.config.reading import read_config
 from generator.console.due import count_due
 from generator.console.session import open_plan
 from generator.console.wording import many, short
 from generator.errors import SomeFailed, UserError
+from generator.gallery.names import safe_names
 from generator.gallery.pages_host import SITE_LIMIT, megabytes
-from generator.gallery.site import only_writer, planned_pages
-from generator.plan import Plan
+from generator.gallery.site import build_site, only_writer, planned_pages
+from generator.inquiries.inquiry import inquiries_of
+from generator.inquiries.settling import settle
+from generator.plan import Plan, of_model
 from generator.publishing import branch as branches
 from generator.publishing.checking import Checked, check_site, expect_pages
 from generator.publishing.git import Git
@@ -34,6 +38,7 @@ def publish(
     runs: int,
     install: Sequence[str],
     site: Path | None,
+    split: bool,
     force: bool,
 ) -> None:
     """Do what the options ask for, or only check and say what may come next.
@@ -45,6 +50,9 @@ def publish(
         if not branch:
             return
     plan = open_plan(path, quiet=True)
+    if split:
+        split_site(plan, path)
+        return
     folder = plan.config.output if site is None else site.absolute()
     if not (folder / "index.html").is_file():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {path}` writes it")
@@ -73,7 +81,10 @@ def _check(plan: Plan, path: Path, folder: Path, *, own: bool) -> None:
     secrets = {Path.home(), path.absolute().parent, folder}
     if isinstance(plan.config.cache, Path):
         secrets.add(plan.config.cache)
-    found = check_site(folder, secrets)
+    hosted = plan.config.pictures_folder if own else None
+    if hosted is not None:
+        secrets.add(hosted)
+    found = check_site(folder, secrets, (plan.config.pictures_base, hosted) if hosted else None)
     if own:
         expect_pages(found, planned_pages(plan), path)
     for warning in found.warnings:
@@ -110,6 +121,17 @@ def _publish(git: Git, folder: Path, branch: str, remote: str, *, squash: bool, 
     )
     if done.address:
         click.echo(f"{done.address} shows it once Settings > Pages deploys from branch {branch}.")
+
+
+def split_site(plan: Plan, path: Path) -> None:
+    """Write a site of its own for each model, and check each."""
+    above = plan.config.output.with_name(f"{plan.config.output.name}-split")
+    for name, slug in safe_names(plan.config.models).items():
+        part = of_model(plan, name, above / slug)
+        cache = Cache(part.config.cache)
+        build_site(part, cache, settle(inquiries_of(part), cache))
+        _check(part, path, part.config.output, own=True)
+    click.echo(f"Next: publish each of the folders in {short(above)}, from a repository of its own, say.")
 
 
 def _say_what_next(path: Path) -> None:

@@ -20,7 +20,7 @@ from generator.gallery.likeness import likeness_order
 from generator.gallery.map_places import Lattice, lattice
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
-from generator.gallery.pictures import TINY, Encoding, Tiles
+from generator.gallery.pictures import DEFAULT, TINY, Encoding, Finish, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.script_data import layer_data
 from generator.gallery.sections import Build
@@ -37,7 +37,7 @@ class LayerSection:
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
     `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
-    these may name; `linked` says that other layers' may name its own.
+    these may name; `linked` says that other layers' may name its own; `finish` is how its pictures are made.
     """
 
     templates: str
@@ -50,6 +50,7 @@ class LayerSection:
     evidence: FactsRef | None = None
     cards: tuple[LayerCard, ...] = ()
     linked: bool = False
+    finish: Finish = DEFAULT
 
     @cached_property
     def source(self) -> str:
@@ -59,7 +60,7 @@ class LayerSection:
     @cached_property
     def sheets(self) -> tuple[Sheet, ...]:
         """Its contact sheets, with the pictures on them."""
-        return sheets_of(self.layer, self.entries, linked=self.linked)
+        return sheets_of(self.layer, self.entries, linked=self.linked, finish=self.finish)
 
     def addresses(self) -> Iterable[str]:
         """Its pages, its data, its pictures, and the sheet of its best channels."""

@@ -36,6 +36,16 @@ def relative(path: str, page: str) -> str:
     return _from_folder(path, page.rpartition("/")[0])
 
 
+def is_picture(path: str) -> bool:
+    """Whether a file of the site is one of its pictures, which may be kept at another address."""
+    return path.endswith((".webp", ".gif")) and path.startswith(("models/", "photos/"))
+
+
+def link(path: str, page: str, pictures_url: str = "") -> str:
+    """The link from `page` to `path`; to a picture under its own address, if pictures have one."""
+    return f"{pictures_url}{path}" if pictures_url and is_picture(path) else relative(path, page)
+
+
 @lru_cache(maxsize=4096)
 def _from_folder(path: str, folder: str) -> str:
     # Pages of a folder share most of their links.

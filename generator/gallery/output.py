@@ -1,8 +1,9 @@
 """The output folder: writes only what changed, removes what is no longer wanted, touches nothing else.
 
 `.pocket-microscope.json` in the folder lists the files that are ours. What each of them was made from is
-kept in the cache, so that the folder itself depends on nothing but the gallery. Nothing is written or removed
-through a link inside the folder: a list of files may come from a stranger, with the rest of a site.
+kept in the cache, so that the folder itself depends on nothing but the gallery. Pictures may have a folder of
+their own, for another host. Nothing is written or removed through a link inside the folder: a list of files
+may come from a stranger, with the rest of a site.
 
 New files wait in a folder beside until all are there, and are then moved to their places: pictures before the
 pages that show them, and what is no longer wanted goes in the opposite order. So a build that fails leaves
@@ -12,25 +13,20 @@ the gallery as it was, and no reader of the gallery meets a page whose pictures 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from generator.cache.local import write_atomically
-from generator.errors import CacheError, UserError
+from generator.errors import UserError
+from generator.gallery.disk import WAITING, check_writable, clear, files, folders, remove
+from generator.gallery.names import is_picture
 from generator.gallery.pages_host import needed_files
 from generator.gallery.place import Place
 
 MANIFEST = ".pocket-microscope.json"
-WAITING = ".pocket-microscope-new"
-"""The folder in which new files wait; there only while a gallery is written."""
-LOCK = ".pocket-microscope.lock"
-"""Held by whoever writes the gallery; likewise."""
 _WHAT = "Files that Pocket Microscope wrote and may replace or remove. It leaves all others alone."
 _BROKEN_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -61,8 +57,9 @@ class Output:
     To be closed, which gives up what was not finished.
     """
 
-    def __init__(self, folder: Path, memory: Path) -> None:
+    def __init__(self, folder: Path, memory: Path, pictures: Path | None = None) -> None:
         self.folder = folder
+        self._pictures = pictures
         self._memory = memory
         self._before: dict[str, Known] = {}
         self._values_before: dict[str, Any] = {}
@@ -70,7 +67,7 @@ class Output:
         self._now: dict[str, Known] = {}
         self._values: dict[str, Any] = {}
         self._ours = _read_manifest(folder / MANIFEST)
-        self._disk = dict(_files(folder))
+        self._disk, self._astray = self._look()
         self._claimed: set[str] = set()
         self._waiting: set[str] = set()
         self._tally = Tally()
@@ -81,6 +78,18 @@ class Output:
             self._before = {path: Known(*known) for path, known in memory["files"].items()}
             self._values_before = dict(memory["values"])
 
+    def _look(self) -> tuple[dict[str, tuple[int, int]], set[str]]:
+        """The files that are there, and pictures in the folder that have one of their own now."""
+        if self._pictures is None:
+            return dict(files(self.folder)), set()
+        there = {path: state for path, state in files(self.folder) if not is_picture(path)}
+        astray = {path for path, _ in files(self.folder) if is_picture(path)}
+        return there | {p: s for p, s in files(self._pictures) if is_picture(p)}, astray
+
+    def _root(self, path: str) -> Path:
+        """The folder that a file is in."""
+        return self._pictures if self._pictures and is_picture(path) else self.folder
+
     # -- before a build ----------------------------------------------------------------------------
 
     def check(self, planned: Collection[str]) -> None:
@@ -88,15 +97,19 @@ class Output:
         for path in sorted(planned):
             if self.is_foreign(path):
                 raise self._in_the_way(path, "would be overwritten, but Pocket Microscope did not write it")
-        for path in sorted(_folders(planned) & self._disk.keys()):
-            what = "a link" if (self.folder / path).is_symlink() else "a file"
+        for path in sorted(folders(planned) & self._disk.keys()):
+            what = "a link" if self.place(path).file.is_symlink() else "a file"
             raise self._in_the_way(path, f"is {what} where the gallery needs a folder")
-        for path in sorted(_folders(self._disk) & set(planned)):
+        for path in sorted(folders(self._disk) & set(planned)):
             raise self._in_the_way(path, "is a folder where the gallery needs a file")
-        check_writable(self.folder)
+        for root in self._roots():
+            check_writable(root)
+
+    def _roots(self) -> list[Path]:
+        return [self.folder, *([self._pictures] if self._pictures else [])]
 
     def _in_the_way(self, path: str, why: str) -> UserError:
-        return UserError(f"{self.folder / path}: {why}; move it away, or choose another `output`")
+        return UserError(f"{self.place(path).file}: {why}; move it away, or choose another `output`")
 
     def is_foreign(self, path: str) -> bool:
         """Whether there is such a file and it is not ours."""
@@ -112,16 +125,8 @@ class Output:
 
     def close(self) -> None:
         """Remove what waits for its place, of this build or one that was killed."""
-        waiting = self.folder / WAITING
-        try:
-            if waiting.is_dir() and not waiting.is_symlink():
-                shutil.rmtree(waiting)
-            else:
-                waiting.unlink(missing_ok=True)
-        except FileNotFoundError:
-            pass  # the output vanished as a whole
-        except OSError as error:
-            raise CacheError(f"{waiting}: can't be removed: {error.strerror or error}") from error
+        for root in self._roots():
+            clear(root / WAITING)
 
     def is_current(self, path: str, source: str) -> bool:
         """Whether a file is there as last written, and was made from the same."""
@@ -139,7 +144,8 @@ class Output:
 
     def place(self, path: str) -> Place:
         """Where a file is to be written by others, who then tell `wrote`."""
-        return Place(self.folder / path, self.folder / WAITING / path)
+        root = self._root(path)
+        return Place(root / path, root / WAITING / path)
 
     def wrote(self, path: str, source: str, changed: bool) -> None:
         """Take note of a file that was written at its place (`changed`) or found to be right."""
@@ -186,12 +192,16 @@ class Output:
         # What lies behind a link is not on the disk as far as we are concerned.
         removable = self._ours & self._disk.keys() | self._claimed
         for path in sorted(removable - self._now.keys() - {MANIFEST}, key=_rank, reverse=True):
-            self._tally.removed += self._remove(path)
+            self._tally.removed += remove(path, self._root(path))
+        for path in sorted(self._astray & self._ours):
+            self._tally.removed += remove(path, self.folder)
         self._write_manifest(set(self._now))
         self.close()
         memory = {"files": self._now, "values": self._values}
         write_atomically(self._memory, json.dumps(memory, separators=(",", ":")).encode(), durable=False)
-        self._tally.bytes = sum(known.size for known in self._now.values())
+        self._tally.bytes = sum(
+            known.size for path, known in self._now.items() if self._root(path) == self.folder
+        )
         self._tally.largest = max(
             ((path, known.size) for path, known in self._now.items()), key=lambda f: f[1]
         )
@@ -204,33 +214,6 @@ class Output:
         place = self.place(MANIFEST)
         if place.write(text.encode()):
             place.settle()
-
-    def _remove(self, path: str) -> bool:
-        file = self.folder / path
-        try:
-            file.unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise CacheError(f"{file}: can't be removed: {error.strerror}") from error
-        for folder in file.parents:
-            if folder == self.folder or any(folder.iterdir()):
-                break
-            folder.rmdir()
-        return True
-
-
-def check_writable(folder: Path) -> None:
-    """Raises UserError when nothing can be written to a folder, be it there or yet to be made."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{folder}: the gallery can't be written there: {error.strerror or error}; "
-            "choose another `output`"
-        ) from error
 
 
 def _rank(path: str) -> tuple[int, str]:
@@ -254,24 +237,3 @@ def _inside(name: str) -> bool:
 def _is_text(name: str) -> bool:
     # JSON can hold halves of characters, which no file can be named by or listed with.
     return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    """All folders on the way to the files of these paths."""
-    above = {path.rpartition("/")[0] for path in paths} - {""}
-    return above | _folders(above) if above else above
-
-
-def _files(folder: Path, prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
-    """All files below a folder by their relative paths, those apart that are there only for a while; a link
-    counts as a file, whatever it points to."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not prefix and entry.name in (WAITING, LOCK):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path), f"{prefix}{entry.name}/")
-                continue
-            with suppress(FileNotFoundError):
-                state = entry.stat(follow_symlinks=False)
-                yield f"{prefix}{entry.name}", (state.st_size, state.st_mtime_ns)

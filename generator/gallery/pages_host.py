@@ -28,7 +28,7 @@ def size_warnings(total: int, largest: tuple[str, int], site: SiteView) -> Itera
         yield (
             f"the gallery has {megabytes(total)}, {share} % of what GitHub Pages allows "
             f"({megabytes(SITE_LIMIT)}), {round(total / max(channels, 1) / 1000)} kB a channel: "
-            f"choose fewer {fewer}, or a smaller `size`"
+            f"choose fewer {fewer}, or a smaller `size`; docs/publishing.md names more ways"
         )
     path, size = largest
     if size >= WARN_FROM * FILE_LIMIT:

@@ -49,18 +49,30 @@ Tiles = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
+class Finish:
+    """How a layer's pictures are written: WebP's quality, and the longer side in pixels at most."""
+
+    quality: int = QUALITY
+    size: int | None = None
+
+
+DEFAULT = Finish()
+
+
+@dataclass(frozen=True)
 class Encoding:
     """A contact sheet to encode, with large pictures of it; plain values, so that another process can do it.
 
     `pictures` are (lossless file or None, place of the large picture or None if that is not wanted); each
     file is composed of `count` pictures. The sheet's thumbnails have `tile` pixels a side; `smalls` are
-    places for each of them alone, empty where none is wanted.
+    places for each of them alone, empty where none is wanted. `finish` is for files, not for comparing.
     """
 
     sheet: Place
     pictures: tuple[tuple[Path | None, Place | None], ...]
     count: int = 1
     tile: int = TILE
+    finish: Finish = DEFAULT
     smalls: tuple[Place | None, ...] = ()
 
     @property
@@ -121,18 +133,19 @@ def _safe_path() -> Iterator[None]:
 def encode(encoding: Encoding) -> Encoded:
     """Encode and write one contact sheet and its large pictures."""
     written: set[Place] = set()
+    quality = min(SHEET_QUALITY, encoding.finish.quality)
     digests: list[str] = []
     tiles: list[Image.Image | None] = []
     for source, place in encoding.pictures:
         picture, digest = _open(source)
         digests.append(digest)
         tiles.append(_thumbnail(picture, encoding.count, encoding.tile) if picture else None)
-        if picture and place and place.write(_large(picture, encoding.count)):
+        if picture and place and place.write(_large(picture, encoding)):
             written.add(place)
     for tile, place in zip(tiles, encoding.smalls, strict=False):
-        if tile and place and place.write(webp(tile, SHEET_QUALITY)):
+        if tile and place and place.write(webp(tile, quality)):
             written.add(place)
-    sheet = webp(_sheet(tiles, encoding.tile), SHEET_QUALITY)
+    sheet = webp(_sheet(tiles, encoding.tile), quality)
     changed = encoding.sheet.write(sheet)
     return Encoded(encoding, changed, frozenset(written), tuple(digests), _tiny(tiles))
 
@@ -155,9 +168,15 @@ def _open(path: Path | None) -> tuple[Image.Image | None, str]:
         return None, ""
 
 
-def _large(picture: Image.Image, count: int) -> bytes:
+def _large(picture: Image.Image, encoding: Encoding) -> bytes:
     """A picture as its page shows it: a small one exactly, for it is enlarged pixel by pixel."""
-    return webp(picture, None if is_small(*picture.size, count) else QUALITY)
+    if is_small(*picture.size, encoding.count):
+        return webp(picture, None)
+    if encoding.finish.size:
+        most = encoding.finish.size * max(grid(encoding.count))
+        picture = picture.copy()
+        picture.thumbnail((most, most), Image.Resampling.LANCZOS)
+    return webp(picture, encoding.finish.quality)
 
 
 def webp(image: Image.Image, quality: int | None) -> bytes:

@@ -10,7 +10,7 @@ from generator.cache.contents import Stamp
 from generator.cache.records import Record
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, RecipeView
-from generator.gallery.pictures import Encoded, Encoding, Tiles
+from generator.gallery.pictures import DEFAULT, Encoded, Encoding, Finish, Tiles
 from generator.gallery.place import Place
 from generator.gallery.provenance import made_from
 from generator.gallery.sections import Build
@@ -54,6 +54,7 @@ class Sheet:
     recipe: RecipeView
     number: int
     pictures: tuple[Picture | None, ...]
+    finish: Finish = DEFAULT
 
     @property
     def drawn(self) -> Iterator[Picture]:
@@ -83,7 +84,7 @@ class Sheet:
         )
         smalls = tuple(due(one.small, one.source) if one else None for one in self.pictures)
         count = self.recipe.recipe.pictures
-        return Encoding(output.place(self.path), pictures, count, smalls=smalls)
+        return Encoding(output.place(self.path), pictures, count, finish=self.finish, smalls=smalls)
 
 
 def needs_small(layer: LayerView) -> bool:
@@ -92,12 +93,14 @@ def needs_small(layer: LayerView) -> bool:
     return bool(layer.recipes) and not is_light(*together(recipe.size, recipe.pictures))
 
 
-def sheets_of(layer: LayerView, entries: Sequence[Entry], *, linked: bool = False) -> tuple[Sheet, ...]:
+def sheets_of(
+    layer: LayerView, entries: Sequence[Entry], *, linked: bool = False, finish: Finish = DEFAULT
+) -> tuple[Sheet, ...]:
     """All sheets of a layer that have a picture; `linked` says that other layers' pages show its channels."""
     small = linked and needs_small(layer)
     there = {(entry.recipe, entry.channel): entry for entry in entries if entry.there}
     planned = (
-        _sheet(layer, recipe, number, there, small=small and recipe == layer.main_recipe)
+        _sheet(layer, recipe, number, there, finish, small=small and recipe == layer.main_recipe)
         for recipe in (*layer.recipes, *layer.wholes)
         for number in range(layer.sheet_count(recipe))
     )
@@ -105,18 +108,24 @@ def sheets_of(layer: LayerView, entries: Sequence[Entry], *, linked: bool = Fals
 
 
 def _sheet(
-    layer: LayerView, recipe: RecipeView, number: int, there: dict[tuple[str, int], Entry], *, small: bool
+    layer: LayerView,
+    recipe: RecipeView,
+    number: int,
+    there: dict[tuple[str, int], Entry],
+    finish: Finish,
+    *,
+    small: bool,
 ) -> Sheet:
     channels = layer.channels_of(recipe)[number * PER_SHEET : (number + 1) * PER_SHEET]
     entries = [there.get((recipe.name, channel)) for channel in channels]
-    pictures = tuple(_picture(layer, recipe, entry, small) if entry else None for entry in entries)
+    pictures = tuple(_picture(layer, recipe, entry, finish, small) if entry else None for entry in entries)
     source = made_from(recipe.recipe.pictures, [picture and picture.source for picture in pictures])
-    return Sheet(layer.sheet(recipe, number), source, recipe, number, pictures)
+    return Sheet(layer.sheet(recipe, number), source, recipe, number, pictures, finish)
 
 
-def _picture(layer: LayerView, recipe: RecipeView, entry: Entry, small: bool) -> Picture:
+def _picture(layer: LayerView, recipe: RecipeView, entry: Entry, finish: Finish, small: bool) -> Picture:
     animation = layer.animation(recipe, entry.channel) if entry.moving else ""
-    source = made_from(entry.key, entry.stamp, recipe.recipe.pictures)
+    source = made_from(entry.key, entry.stamp, recipe.recipe.pictures, finish)
     own = layer.picture(recipe, entry.channel, small=True) if small else ""
     return Picture(entry, layer.picture(recipe, entry.channel), source, animation, own)
 

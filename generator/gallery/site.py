@@ -16,14 +16,15 @@ from generator.cache.entries import Cache
 from generator.errors import CacheError
 from generator.evidence.facts import FactsRef
 from generator.gallery import pages_host
+from generator.gallery.disk import LOCK, check_writable
 from generator.gallery.elsewhere import card_of
 from generator.gallery.gather import Gathered, gather
 from generator.gallery.layers import LayerSection
 from generator.gallery.notes import read_notes
-from generator.gallery.output import LOCK, Output, check_writable
+from generator.gallery.output import Output
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link
-from generator.gallery.pictures import Encoded, Encoding, encode_all
+from generator.gallery.pictures import QUALITY, Encoded, Encoding, Finish, encode_all
 from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
@@ -66,8 +67,9 @@ def check_gallery(plan: Plan) -> None:
     """
     cache = Cache(plan.config.cache)
     notes, _ = read_notes(plan.config.notes, plan)
-    templates, output = Templates(plan.config.templates), _output(plan, cache)
-    sections = _sections(gather(plan, notes), {}, CacheSnapshot.filled(cache, plan.keys), templates, output)
+    templates, output = _templates(plan), _output(plan, cache)
+    snapshot = CacheSnapshot.filled(cache, plan.keys)
+    sections = _sections(gather(plan, notes), {}, snapshot, templates, output, _finish(plan))
     output.check(_addresses(sections))
 
 
@@ -114,10 +116,10 @@ def only_writer(output: Path) -> Iterator[None]:
 
 def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
-    templates, snapshot = Templates(plan.config.templates), CacheSnapshot.of(cache, _keys(plan, evidence))
+    templates, snapshot = _templates(plan), CacheSnapshot.of(cache, _keys(plan, evidence))
     gathered = gather(plan, notes)
     with closing(_output(plan, cache)) as output:
-        sections = _sections(gathered, evidence, snapshot, templates, output)
+        sections = _sections(gathered, evidence, snapshot, templates, output, _finish(plan))
         output.begin(_addresses(sections))
         encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
         with closing(_encoded(encodings, snapshot)) as encoded:
@@ -144,7 +146,16 @@ def _encoded(encodings: Sequence[Encoding], snapshot: CacheSnapshot) -> Generato
 
 
 def _output(plan: Plan, cache: Cache) -> Output:
-    return Output(plan.config.output, cache.gallery_path(plan.config.output))
+    config = plan.config
+    return Output(config.output, cache.gallery_path(config.output), config.pictures_folder)
+
+
+def _finish(plan: Plan) -> Finish:
+    return Finish(plan.config.pictures.quality or QUALITY, plan.config.pictures.size)
+
+
+def _templates(plan: Plan) -> Templates:
+    return Templates(plan.config.templates, plan.config.pictures_base)
 
 
 def _addresses(sections: Iterable[Section]) -> set[str]:
@@ -177,7 +188,12 @@ def _report(build: Build, gathered: Gathered, warnings: Sequence[str]) -> SiteRe
 
 
 def _sections(
-    gathered: Gathered, evidence: Evidence, snapshot: CacheSnapshot, templates: Templates, output: Output
+    gathered: Gathered,
+    evidence: Evidence,
+    snapshot: CacheSnapshot,
+    templates: Templates,
+    output: Output,
+    finish: Finish,
 ) -> list[Section]:
     """All of them, in the order in which they are written."""
     there = {place: _there(ref, snapshot) for place, ref in evidence.items() if snapshot.has_entry(ref.key)}
@@ -197,6 +213,7 @@ def _sections(
             evidence=there.get((model.name, layer.name)),
             cards=cards if (model.name, layer.name) in there else (),
             linked=bool(there),
+            finish=finish,
         )
         for model in gathered.site.models
         for place, layer in enumerate(model.layers)

@@ -28,7 +28,7 @@ from generator.errors import UserError
 from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
 from generator.gallery.map_places import dots
-from generator.gallery.names import relative
+from generator.gallery.names import link
 from generator.gallery.pages import COLUMNS, PER_SHEET
 from generator.gallery.policy import inline_scripts, policy
 from generator.gallery.sentences import trusting
@@ -46,11 +46,12 @@ class Templates:
     Raises UserError when there is no such folder, or one of its templates can't be read.
     """
 
-    def __init__(self, own: Path | None = None) -> None:
+    def __init__(self, own: Path | None = None, pictures_url: str = "") -> None:
+        self._pictures_url = pictures_url
         if own is not None and not own.is_dir():
             raise UserError(f"{own}: no such folder; `templates` names one with templates of your own")
         self._folders = [folder for folder in (own, templates_folder()) if folder is not None]
-        self._environment = _environment(tuple(self._folders), self.digest)
+        self._environment = _environment(tuple(self._folders), pictures_url, self.digest)
         self._check()
 
     def page(self, template: str, path: str, **data: Any) -> bytes:
@@ -97,8 +98,8 @@ class Templates:
 
     @cached_property
     def digest(self) -> str:
-        """Changes when any template or static file does."""
-        digest = hashlib.sha256()
+        """Changes when any template or static file does, or where pictures are."""
+        digest = hashlib.sha256(self._pictures_url.encode())
         for folder in self._folders:
             for file in sorted(path for path in folder.rglob("*") if path.is_file()):
                 digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
@@ -126,7 +127,7 @@ _GLOBALS = {
 
 
 @lru_cache(maxsize=4)
-def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
+def _environment(folders: tuple[Path, ...], pictures_url: str, digest: str) -> Environment:
     """The templates of these folders, compiled once for as long as they stay the same (`digest`)."""
     environment = Environment(
         # A theme's template extends the one that it replaces as `original/<name>`.
@@ -142,10 +143,11 @@ def _environment(folders: tuple[Path, ...], digest: str) -> Environment:
         auto_reload=False,
     )
     environment.globals.update(_GLOBALS, curve=curve, dots=dots, flag_texts=flag_texts)
+    environment.globals.update(pictures_url=pictures_url)
     environment.globals.update(grid=grid, is_small=is_small, trusting=trusting)
-    environment.globals.update(policy=partial(policy, inline_scripts(_sources(folders))))
+    environment.globals.update(policy=partial(policy, inline_scripts(_sources(folders)), pictures_url))
     environment.filters.update(
-        rel=relative,
+        rel=partial(link, pictures_url=pictures_url),
         shape=shape_text,
         script=script,
         count=count,

@@ -12,13 +12,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
-from generator.gallery.output import LOCK, WAITING
+from generator.gallery.disk import LOCK, WAITING
+from generator.gallery.names import is_picture
 from generator.gallery.pages import INDEX, NOT_FOUND, SEARCH_DATA
 from generator.gallery.pages_host import FILE_LIMIT, SITE_LIMIT, WARN_FROM, megabytes
 from generator.publishing.addresses import in_data, in_page, in_style, is_absolute, leads_to
 
-SMALLER = "choose fewer `channels` or `recipes`, or a smaller `size`"
+SMALLER = (
+    "choose fewer `channels` or `recipes`, write smaller files (`pictures: {quality: 60, size: 160}`), keep "
+    "pictures elsewhere (`pictures_url`), or give each model a site of its own (`build-site publish --split`)"
+)
 REWRITE = "`build-site html` writes what is missing"
 NOT_PUBLISHED = {LOCK, WAITING}
 """What lies in a gallery's folder while it is written; and a checkout's own `.git` never is a part of it."""
@@ -59,9 +64,14 @@ def expect_pages(checked: Checked, planned: Collection[str], config: Path) -> No
         )
 
 
-def check_site(folder: Path, secrets: Collection[Path] = ()) -> Checked:
-    """Check the site in a folder, of which no text may name one of the folders in `secrets`."""
-    site = _Site(folder)
+def check_site(
+    folder: Path, secrets: Collection[Path] = (), pictures: tuple[str, Path] | None = None
+) -> Checked:
+    """Check the site in a folder, of which no text may name one of the folders in `secrets`.
+
+    `pictures` says under which address its pictures will be, if not beside the pages, and where they are now.
+    """
+    site = _Site(folder, pictures)
     found = Checked(files=len(site.sizes), bytes=sum(site.sizes.values()))
     found.pages = {path for path in site.sizes if path.endswith(".html")}
     found.problems += site.problems
@@ -77,8 +87,9 @@ def check_site(folder: Path, secrets: Collection[Path] = ()) -> Checked:
 class _Site:
     """The files of a site by their paths, with their sizes; links among them are problems."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pictures: tuple[str, Path] | None) -> None:
         self.folder = folder
+        self._pictures = pictures
         self.sizes: dict[str, int] = {}
         self.problems: list[str] = []
         self._walk(folder, "")
@@ -101,6 +112,18 @@ class _Site:
                 self._walk(Path(entry.path), f"{path}/")
             else:
                 self.sizes[path] = entry.stat().st_size
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file, or such a picture in the folder of pictures."""
+        if path in self.sizes:
+            return True
+        return self._pictures is not None and is_picture(path) and (self._pictures[1] / path).is_file()
+
+    def hosted(self, address: str) -> str | None:
+        """The path of a picture whose address is that of one kept elsewhere."""
+        if self._pictures is None or not address.startswith(self._pictures[0]):
+            return None
+        return unquote(address.removeprefix(self._pictures[0]))
 
     def read(self, path: str) -> str:
         """A text file's content; nothing, and a problem, where it can't be read."""
@@ -199,10 +222,10 @@ class _Texts:
             if is_absolute(address):
                 self._absolute.setdefault(address, path)
                 continue
-            target = leads_to(address, folder)
+            target = self._site.hosted(address) or leads_to(address, folder)
             if target is not None and path != NOT_FOUND:
                 self.links += 1
-                if target not in self._site.sizes:
+                if not self._site.has(target):
                     self._nowhere.setdefault(target, path)
 
     def problems(self) -> Iterator[str]:

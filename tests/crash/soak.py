@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 from generator.cache.entries import Cache
-from generator.gallery.output import WAITING
+from generator.gallery.disk import WAITING
 from generator.inquiries.inquiry import inquiries_of
 from generator.inquiries.settling import kept
 from generator.pipeline import load_plan
