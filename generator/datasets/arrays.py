@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from generator.errors import UserError
+
+UNPACKED, SHARE = 256 << 20, 200
+"""What takes more bytes than the first, and so many times those that lie in the file, is a bomb."""
 
 _LOCAL_HEADER = 30
 """Bytes of a zip member's local header before its name."""
@@ -27,11 +31,25 @@ class Rows:
         self._array = _opened(path, name)
         self.shape: tuple[int, ...] = self._array.shape
 
+    @property
+    def kind(self) -> str:
+        """NumPy's letter for the kind of its values."""
+        return self._array.dtype.kind
+
+    def whole(self) -> NDArray[Any]:
+        """All rows."""
+        return np.asarray(self._array)
+
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: int) -> NDArray[Any]:
         return np.asarray(self._array[index])
+
+
+def is_bomb(size: int, packed: int) -> bool:
+    """Whether so many bytes, packed into so few, are more than pictures ever are."""
+    return size > UNPACKED and size > SHARE * packed
 
 
 def _opened(path: Path, name: str) -> NDArray[Any]:
@@ -46,6 +64,11 @@ def _opened(path: Path, name: str) -> NDArray[Any]:
             if dtype.hasobject:
                 raise UserError(f"{path}: `{name}` holds Python objects, not numbers")
             start = stream.tell()
+        # A header may tell of any shape; what it takes must be what the file says that there is.
+        if math.prod(shape) * dtype.itemsize != member.file_size - start:
+            raise UserError(f"{path}: `{name}` is not as large as it says, {shape}")
+        if is_bomb(member.file_size, member.compress_size):
+            raise UserError(f"{path}: `{name}` would unpack to {member.file_size >> 20:,} MB")
     if member.compress_type != zipfile.ZIP_STORED or fortran:
         with np.load(path, allow_pickle=False) as arrays:
             whole: NDArray[Any] = arrays[name]

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.datasets import decoding
+from generator.datasets import decoding, tars
 from generator.datasets.arrays import Rows
 from generator.datasets.decoding import PictureError
-from generator.errors import UserError
+from generator.errors import UserError, cause
 from generator.images import LARGEST_FILE
 
 SUFFIXES = frozenset(
@@ -75,10 +75,12 @@ def open_source(path: Path) -> Source:
             return _Arrays(path)
         if zipfile.is_zipfile(path):
             return _Zip(path)
-        if tarfile.is_tarfile(path):
-            return _Tar(path)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a data set: {error}") from None
+        if (archive := tars.opened(path)) is not None:
+            return _Tar(path, archive)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a broken archive leads its reader to
+        raise UserError(f"{path}: can't be read as a data set: {cause(error)}") from None
     raise UserError(f"{path}: is no data set; name a folder of pictures, a .zip or .tar of one, or an .npz")
 
 
@@ -144,15 +146,15 @@ class _Zip(_Files):
             raise PictureError("the file is too large")
         try:
             return self._archive.read(name)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise PictureError(f"can't be unpacked: {error}") from None
+        except Exception as error:  # whatever broken data lead an unpacker to
+            raise PictureError(f"can't be unpacked: {cause(error)}") from None
 
 
 class _Tar(_Files):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, archive: tarfile.TarFile) -> None:
         self._stamp = _stamp(path)
-        self._archive = tarfile.open(path)  # noqa: SIM115  (kept open: members are read on demand)
-        self._members = {member.name: member for member in self._archive if member.isfile()}
+        self._archive = archive
+        self._members = {member.name: member for member in tars.listed(archive, path) if member.isfile()}
 
     def stamp(self, name: str) -> tuple[int, ...]:
         return self._stamp
@@ -165,10 +167,11 @@ class _Tar(_Files):
     def _read(self, name: str) -> bytes:
         if self._members[name].size > LARGEST_FILE:
             raise PictureError("the file is too large")
-        stream = self._archive.extractfile(self._members[name])
-        if stream is None:
-            raise PictureError("is no file")
-        return stream.read()
+        try:
+            stream = self._archive.extractfile(self._members[name])
+            return stream.read() if stream else b""
+        except Exception as error:  # whatever broken data lead an unpacker to
+            raise PictureError(f"can't be unpacked: {cause(error)}") from None
 
 
 class _Arrays:
@@ -182,13 +185,15 @@ class _Arrays:
                 f"{path}: `images` has the shape {self._images.shape}; it should be (n, height, width) or "
                 "(n, height, width, colours)"
             )
+        if self._images.kind not in "buif":
+            raise UserError(f"{path}: `images` holds no numbers that pictures are made of")
         self._labels = self._read_labels(path)
 
     def _read_labels(self, path: Path) -> Sequence[str]:
         with np.load(path, allow_pickle=False) as arrays:
             if "labels" not in arrays:
                 return [""] * self._images.shape[0]
-            labels = arrays["labels"].reshape(-1)
+        labels = Rows(path, "labels").whole().reshape(-1)
         if len(labels) != self._images.shape[0]:
             raise UserError(f"{path}: {len(labels)} labels for {self._images.shape[0]} images")
         return [str(label) for label in labels.tolist()]

@@ -19,3 +19,10 @@ def network(path: Path) -> str:
 
     config = ModelConfig.model_validate({"source": str(path), "layers": "all"})
     return " ".join(layer.name for layer in saved(path, config).network.layers)
+
+
+def dataset(path: Path) -> int:
+    """How many pictures a data set holds."""
+    from generator.datasets.sources import read_dataset
+
+    return len(read_dataset(path).items)
