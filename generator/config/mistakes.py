@@ -232,6 +232,8 @@ def _message(error: ErrorDetails) -> str:
 def _words_of_field(location: Location, kind: str) -> str:
     """What a field of several forms should be; or nothing."""
     match location, kind:
+        case ("scheduler",), _:
+            return "should be a scheduler's address such as tcp://host:8786"
         case ("url",), _:
             return "should be an address such as https://me.github.io/microscope"
         case ("recipes", _, "direction", *_), "tuple_type":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from generator.datasets.sources import Item
 from generator.evidence.facts import ClassEffect, Classes
+from generator.evidence.packed import arrays_of
 
 Array = NDArray[Any]
 
@@ -68,9 +69,8 @@ class Effects:
     @classmethod
     def from_bytes(cls, data: bytes) -> Effects:
         """Effects from what `to_bytes` gave; raises ValueError, KeyError or OSError for anything else."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            numbers, effects, photos = arrays["numbers"], arrays["effects"], arrays["photos"]
-            return cls(numbers, effects, photos, bool(arrays["exact"]))
+        arrays = arrays_of(data)
+        return cls(arrays["numbers"], arrays["effects"], arrays["photos"], bool(arrays["exact"]))
 
 
 def classes_of(effects: Effects, channel: int, names: Sequence[str]) -> Classes | None:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.evidence.packed import arrays_of
+
 Array = NDArray[Any]
 
 LOWEST, HIGHEST, PER_OCTAVE = -12, 12, 4
@@ -113,8 +115,7 @@ class Tally:
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
         """A tally from what `to_bytes` gave; raises ValueError, KeyError, OSError or EOFError else."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = arrays_of(data)
         highest, lowest = (
             Peaks(*(arrays[f"{kind}_{name}"] for name in _OF_PEAKS)) for kind in ("highest", "lowest")
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from generator.cache.entries import Cache
+from generator.evidence.packed import arrays_of
 
 Array = NDArray[Any]
 
@@ -29,10 +28,9 @@ def read_look(key: str, cache: Cache) -> Look:
     entry, data = cache.entry(key), cache.read(key, "npz")
     if entry is None or data is None:
         return Look()
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        names = zip(arrays["channels"].tolist(), arrays["pictures"].tolist(), strict=True)
-        heats = {
-            (int(channel), digest.decode()): arrays[f"heat_{row}"]
-            for row, (channel, digest) in enumerate(names)
-        }
+    arrays = arrays_of(data)
+    names = zip(arrays["channels"].tolist(), arrays["pictures"].tolist(), strict=True)
+    heats = {
+        (int(channel), digest.decode()): arrays[f"heat_{row}"] for row, (channel, digest) in enumerate(names)
+    }
     return Look(heats, dict(entry.record["pictured"]))

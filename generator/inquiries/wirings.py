@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from generator.cache.entries import Cache
 from generator.evidence.drives import extremes, shares
 from generator.evidence.facts import Circuit, Connection
+from generator.evidence.packed import arrays_of
 from generator.evidence.relatives import correlations
 from generator.evidence.summary import Summary
 from generator.inquiries.inquiry import Inquiry
@@ -78,8 +78,7 @@ class Wirings:
             obstacle, opened = str(entry.record["obstacle"]), bool(entry.record["opened"])
             data = self._cache.read(key, "npz")
             if data is not None:
-                with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                    kernels.append(_pooled(arrays["weights"]))
+                kernels.append(_pooled(arrays_of(data)["weights"]))
             if data is not None or obstacle:
                 channels += part
         if not channels:

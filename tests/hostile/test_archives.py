@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from generator.errors import UserError
+from generator.evidence.packed import arrays_of
+from generator.evidence.tally import Tally
 from tests.datasets.test_sources import FILES
 from tests.hostile import readers
 from tests.hostile.measured import growth
@@ -97,3 +99,15 @@ def test_names_that_lead_out_are_no_pictures(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
         readers.dataset(tmp_path / "in" / "set.zip")
     assert [path.name for path in tmp_path.rglob("*.*")] == ["set.zip"]
+
+
+def test_arrays_in_a_stranger_s_cache_that_would_fill_the_memory_are_not_read() -> None:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, weights=np.zeros(300 << 20, np.uint8))
+    with pytest.raises(ValueError, match="would unpack to 300 MB"):
+        arrays_of(stream.getvalue())
+    with pytest.raises(ValueError):
+        Tally.from_bytes(stream.getvalue())
+    for junk in (b"", b"PK\x03\x04", stream.getvalue()[:100]):
+        with pytest.raises((ValueError, OSError, EOFError)):
+            arrays_of(junk)
