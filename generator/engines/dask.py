@@ -182,8 +182,10 @@ class DaskEngine:
             return
         self._numbers += 1
         key = f"{type(given.task).__name__}-{self._numbers}-{self._id}"
-        # Where some workers may not, the others have to be named, and there is no saying which is best.
-        home = "" if crew.only or given.watched else crew.home_of(" ".join(given.task.pace[:2]))
+        # No home where the others have to be named; nor where cards are asked for: Dask moves what is only
+        # advised to workers without one, which it breaks.
+        anywhere = crew.only or crew.resources or given.watched
+        home = "" if anywhere else crew.home_of(" ".join(given.task.pace[:2]))
         future = cluster.client.submit(
             pickle.loads,
             call,
@@ -223,10 +225,7 @@ class DaskEngine:
         return [event for event in heard if event is not None]
 
     def _look_around(self) -> None:
-        """See who is there; hand out again what the scheduler keeps for workers that have gone.
-
-        It does so for good, even with what others may do, where for a moment there was nobody at all.
-        """
+        """See who is there; hand out again what the scheduler keeps for good for workers that have gone."""
         cluster, crew, _ = self._connected()
         crew.look()
         self._looked = time.monotonic()

@@ -42,6 +42,7 @@ class Cluster:
     def __init__(self, address: str | None, file: Path | None, jobs: int) -> None:
         self.name = address or (str(file) if file else "this machine")
         self._local: LocalCluster | None = None
+        self._jobs = jobs
         self._sent: set[tuple[str, NamedFile]] = set()
         # Connections that end are told by us, in a line.
         logging.getLogger("distributed").setLevel(_log_level())
@@ -72,6 +73,9 @@ class Cluster:
         found: Mapping[str, Mapping[str, Any]] = self._asked(
             lambda: self.client.scheduler_info(n_workers=-1)["workers"]
         )
+        if self._local is not None and len(found) < self._jobs:
+            # Dask gives up a worker that dies while it starts, as it does when its first task ends it.
+            self._local.scale(self._jobs)
         return found
 
     def at_work(self) -> frozenset[str]:

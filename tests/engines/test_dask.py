@@ -59,7 +59,11 @@ def engine(cluster: LocalCluster) -> Callable[..., DaskEngine]:
     def new(**options: Any) -> DaskEngine:
         return DaskEngine(cluster.scheduler_address, prepare=at_once, **options)
 
-    until(lambda: len(cluster.scheduler.workers) >= 2)
+    def complete() -> bool:
+        cluster.scale(max(2, len(cluster.scheduler.workers)))  # Dask gives up workers that die as they start
+        return len(cluster.scheduler.workers) >= 2
+
+    until(complete)
     return new
 
 
@@ -102,6 +106,21 @@ def test_a_worker_that_dies_loses_its_task_only_and_others_do_it(engine: New, tm
     # Eleven were done once, and the one that the dead worker was at perhaps twice, as well as results that
     # it still held.
     assert 12 <= len(lines(note)) <= 12 + 1 + PER_WORKER
+
+
+def test_a_worker_of_this_machine_that_dask_has_given_up_is_replaced() -> None:
+    ours = DaskEngine(jobs=1, prepare=at_once)
+    assert ours.jobs == 1
+    local = ours._connected()[0]._local
+    assert local is not None
+
+    def errands() -> Iterator[Errand]:
+        yield Errand(("first",))
+        local.sync(local.workers[0].close)  # its nanny, which would else start it again
+        yield Errand(("second",))
+
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        assert run(ours, errands()).keys() == {"first", "second"}
 
 
 def test_a_task_that_kills_workers_is_taken_apart_and_only_the_guilty_part_fails(engine: New) -> None:
@@ -222,8 +241,11 @@ def joined(cluster: LocalCluster, *options: str, path: Path = ROOT) -> Iterator[
 def test_where_workers_have_graphics_cards_only_those_are_given_tasks(
     cluster: LocalCluster, engine: New
 ) -> None:
+    others = set(cluster.scheduler.workers)
     with joined(cluster, "--resources", "GPU=1"):
-        found = run(engine(), [Errand((f"job {number}",), seconds=0.05) for number in range(9)])
+        # Long enough for Dask to look for idle workers, which it does each second.
+        found = run(engine(), [Errand((f"job {number}",), seconds=0.3) for number in range(9)])
+        assert others <= set(cluster.scheduler.workers)
     assert len({output.record["process"] for output in found.values()}) == 1
     assert not any(output.error for output in found.values()) and len(found) == 9
 
