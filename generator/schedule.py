@@ -18,11 +18,13 @@ def batch_size(recipe: Recipe) -> int:
     """Pictures optimised in one step: what a core's cache holds, by the pictures' size alone.
 
     Sums are rounded otherwise at other batch sizes, and gradient ascent makes that a visible difference in
-    deep layers; so a key has one batch size, and smaller lots are filled up.
+    deep layers; so a key has one batch size, and smaller lots are filled up. It is a power of two: of eleven,
+    oneDNN computes eight alike and the rest in another way, and a picture would depend on its place.
     """
     if recipe.of_whole_layer:
         return 1  # a layer has one such picture
-    return min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // (recipe.size**2 * recipe.pictures)))
+    fitting = min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // (recipe.size**2 * recipe.pictures)))
+    return 1 << fitting.bit_length() - 1
 
 
 def task_of(plan: Plan, members: Group) -> PictureTask:

@@ -16,6 +16,7 @@ from generator.config.schema import ModelConfig
 from generator.engines import rendering
 from generator.engines.pictures import PictureTask
 from generator.engines.tasks import Bench, Result
+from generator.schedule import batch_size
 from generator.targets import WHOLE, Direction, Unit
 from tests.rendering import Picture, picture_task, work
 
@@ -54,6 +55,24 @@ def test_a_deep_picture_of_a_real_network_does_not_depend_on_its_company() -> No
     other = work(picture_task("lite", config, "head", recipe, (2, 900, 0)))
     assert (first[0].png, first[2].png) == (other[2].png, other[0].png)
     assert first[0].png != first[1].png
+
+
+def test_a_picture_does_not_depend_on_its_place_in_the_batch_that_suits_its_size() -> None:
+    """Of a batch of eleven, once the choice for 96 pixels, the last three were rounded otherwise."""
+    config = ModelConfig.model_validate({"source": "efficientnet-lite0", "layers": "all"})
+    recipe = BUILT_IN["channel"].model_copy(update={"size": 96, "steps": 12, "precision": "float32"})
+    batch = batch_size(recipe)
+    channels = tuple(range(batch))
+    first = work(picture_task("lite", config, "block3b_add", recipe, channels, batch=batch))
+    other = work(picture_task("lite", config, "block3b_add", recipe, channels[::-1], batch=batch))
+    assert [one.png for one in first] == [one.png for one in reversed(other)]
+
+
+@pytest.mark.parametrize("size", [16, 48, 96, 112, 128, 160, 200, 299, 512])
+def test_batches_are_powers_of_two_whatever_the_size(size: int) -> None:
+    batch = batch_size(BUILT_IN["channel"].model_copy(update={"size": size}))
+    assert batch & (batch - 1) == 0 and 1 <= batch <= 16
+    assert batch == 1 or batch * size**2 <= 4 * 160**2
 
 
 def test_channels_give_different_pictures(tiny_file: Path) -> None:
