@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: site test test-lowest soak fuzz lock browser networks clean
+.PHONY: site test test-long test-lowest soak fuzz lock browser networks clean
 
 site: $(VENV)/.installed
 	$(BIN)/build-site config.yaml
@@ -22,6 +22,10 @@ LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.installed browser
 	$(LOWEST)/bin/pytest -n auto --maxprocesses 4 --dist loadfile tests --ignore tests/crash \
 	--ignore tests/networks/test_applications.py --ignore tests/test_presets.py
+
+# The tests that take half a minute each and more, such as clusters whose clients are killed.
+test-long: $(VENV)/.installed-test
+	$(BIN)/pytest -m long
 
 # 200 kills of build-site at random moments, 45 minutes at most; tests/crash/soak.py counts what was lost.
 soak: $(VENV)/.installed-test

@@ -15,6 +15,7 @@ from generator.cache.encoding import entry_name
 from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.console import session
+from generator.console.log import Log
 from generator.datasets.sources import DataSet, Item
 from generator.engines import worker
 from generator.engines.tasks import Bench, Engine, Limit, Results, Task, unlimited
@@ -244,6 +245,7 @@ class Here:
 
 def rendered(config: Path, engine: Engine | None = None, **options: object) -> Outcome:
     usual: dict[str, object] = {"only": (), "shard": None, "force": False, "time_limit": None}
+    usual |= {"retry_failed": False, "wait": False, "log": Log()}
     given = {**usual, **options, "strict": False, "quiet": True, "engine": engine or Here()}
     return session.render(load_plan(config), config, **given)  # type: ignore[arg-type]
 

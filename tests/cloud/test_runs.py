@@ -155,6 +155,7 @@ def test_a_place_that_can_not_be_used_is_a_line(
     assert said.output.count("Error") == 1 and "Traceback" not in said.output
 
 
+@pytest.mark.long
 def test_a_store_that_goes_away_in_mid_run_is_a_line_and_the_run_goes_on_later(
     bucket: str, s3: Proxy, tmp_path: Path, configure: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

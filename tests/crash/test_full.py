@@ -58,6 +58,7 @@ def test_a_gallery_that_does_not_fit_leaves_the_old_one_whole(
     assert {path: path.read_bytes() for path in small.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 def test_a_cache_that_vanishes_in_mid_run_is_made_anew(
     tmp_path: Path, configure: Callable[..., Path]
 ) -> None:

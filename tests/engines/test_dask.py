@@ -392,6 +392,7 @@ def test_what_workers_cannot_store_comes_back(engine: New, unseen: Path) -> None
 # -- pictures --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_pictures_are_those_of_the_local_engine_and_the_network_is_sent(
     cluster: LocalCluster, tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

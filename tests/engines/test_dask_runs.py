@@ -84,6 +84,7 @@ def files(config: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.suffix not in ("", ".json")}
 
 
+@pytest.mark.long
 def test_killed_clients_are_forgotten_and_the_next_goes_on(
     configure: Configure, tmp_path: Path, running: str
 ) -> None:
@@ -113,6 +114,7 @@ def records(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (folder / "cache").glob("entries/*/*.json")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_a_cluster_of_this_machine_leaves_no_process(
     configure: Configure, tmp_path: Path, number: signal.Signals, code: int
@@ -129,6 +131,7 @@ def test_a_cluster_of_this_machine_leaves_no_process(
         assert "Traceback" not in said
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_ends_a_cluster_of_this_machine_at_once(configure: Configure, tmp_path: Path) -> None:
     config = configure(tmp_path, steps=400, batch=1)
     run = Run("render", config, "--engine", "dask", "--jobs", "1", folder=tmp_path)
@@ -175,6 +178,7 @@ def test_without_dask_a_line_says_what_to_install(rendered: Rendered, tmp_path: 
     assert process_run("render", rendered.config, cwd=tmp_path, env=env).code == 0
 
 
+@pytest.mark.long
 def test_traffic_is_encrypted_where_dask_is_configured_so(configure: Configure, tmp_path: Path) -> None:
     env = certificates(tmp_path)
     config = configure(tmp_path)

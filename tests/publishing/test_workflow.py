@@ -239,6 +239,7 @@ def test_a_run_on_one_machine_renders_and_leaves_a_gallery(runner: Runner, rende
     assert (runner.repository / "site" / "models" / "tiny" / "first" / "0.html").is_file()
 
 
+@pytest.mark.long
 def test_two_machines_render_their_parts_and_a_third_merges_them(runner: Runner, rendered: Rendered) -> None:
     path = written(runner.repository, shards=2)
     document = parsed(path)
