@@ -20,6 +20,7 @@ from generator.cache.entries import Cache
 from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
 from tests.evident import evidence_of
+from tests.payloads import hostile_evidence, hostile_plan
 from tests.unruly import unruly_plan
 
 ARGUMENTS = [
@@ -66,6 +67,13 @@ def unruly(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address on the disk of a gallery of unruly names and texts; tests only look at it."""
     plan = unruly_plan(tmp_path_factory.mktemp("unruly"))
     return build_site(plan, Cache(plan.config.cache)).output.as_uri()
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the gallery of payloads, with evidence; tests only look at it."""
+    plan = hostile_plan(tmp_path_factory.mktemp("hostile"))
+    return build_site(plan, Cache(plan.config.cache), hostile_evidence(plan)).output
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from generator.cache.entries import Cache
-from generator.gallery.site import build_site
-from tests.payloads import PAYLOADS, hostile_evidence, hostile_plan, line
+from tests.payloads import PAYLOADS, line
 
 WATCH = """
     window.told = [];
@@ -87,13 +85,6 @@ class Visitor:
         self.found += [f"{self.page.url}: {one}" for one in seen["told"]]
         flat = line(seen["shown"])
         self.times.update(name for name, payload in PAYLOADS.items() if line(payload) in flat)
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the gallery of payloads, with evidence."""
-    plan = hostile_plan(tmp_path_factory.mktemp("hostile"))
-    return build_site(plan, Cache(plan.config.cache), hostile_evidence(plan)).output
 
 
 @pytest.fixture
