@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension } = window.microscope;
+  const { beside, find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension } = window.microscope;
   const tools = find("[data-grid-tools]");
   const grid = find("[data-grid]");
   if (!tools || !grid) return;
@@ -110,7 +110,7 @@
       crop.style.cssText = `--c:${(index % 64) % 8};--r:${Math.floor((index % 64) / 8)}`;
       crop.replaceChildren(image);
     }
-    image.src = `${recipe.slug}/sheet-${Math.floor(index / 64)}.webp`;
+    image.src = `${beside(grid.dataset.grid)}${recipe.slug}/sheet-${Math.floor(index / 64)}.webp`;
     image.alt = `${grid.dataset.name}, channel ${channel}, recipe ${recipe.name}`;
   }
 
@@ -208,7 +208,7 @@
       timer = setTimeout(() => {
         picture.onload = (event) => { crisp(event); placeBeside(box, link.getBoundingClientRect()); };
         words.textContent = known(cells.find((cell) => cell.link === link));
-        picture.src = `${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
+        picture.src = `${beside(grid.dataset.grid)}${recipe.slug}/${parseInt(link.getAttribute("href"), 10)}.webp`;
       }, 350);
     });
     grid.addEventListener("pointerleave", hide);

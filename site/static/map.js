@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { find, all, make, crisp, extension, readAddress, writeAddress } = window.microscope;
+  const { beside, find, all, make, crisp, extension, readAddress, writeAddress } = window.microscope;
   const map = find("[data-map]");
   const stage = find(".places", map);
   const LARGEST = 176; // pixels of a thumbnail: it has no more than 128
@@ -220,7 +220,7 @@
     timer = setTimeout(() => {
       const image = find("img", link);
       picture.hidden = !image;
-      if (image) picture.src = `${map.dataset.map}/${channel}.webp`;
+      if (image) picture.src = `${beside(map.dataset.folder)}${map.dataset.map}/${channel}.webp`;
       words.textContent = link.title || `Channel ${channel}`;
       lens.href = link.href;
       lens.hidden = false;

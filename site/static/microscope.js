@@ -4,6 +4,10 @@
   "use strict";
 
   const root = document.currentScript.dataset.root;
+  /** Where pictures are, if they have an address of their own. */
+  const hosted = document.currentScript.dataset.pictures || "";
+  /** What stands before the name of a picture in the page's own folder. */
+  const beside = (folder) => hosted && `${hosted}${folder}/`;
   const html = document.documentElement;
   /** What a page's own script (grid.js, map.js) adds: `parts` of the address, `showPins`, `pinned`, `filter`. */
   const extension = {};
@@ -471,7 +475,7 @@
   }
   function picture(one, slug, channel, alt) {
     if (channel !== "layer" && inRanges(one.without[slug], Number(channel))) return make("span", { className: "crop none" }, "no picture");
-    return make("img", { src: `${root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240, onload: crisp });
+    return make("img", { src: `${hosted || root}${one.folder}/${slug}/${channel}.webp`, alt, loading: "lazy", width: 240, height: 240, onload: crisp });
   }
   /** Two layers, or one by two recipes: the same channel numbers beside each other. */
   function showLayers(form, pair) {
@@ -579,5 +583,5 @@
   pins.show();
 
   // For the scripts of single kinds of pages, which come after this one.
-  window.microscope = { root, find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension };
+  window.microscope = { root, beside, find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension };
 })();

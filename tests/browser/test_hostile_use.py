@@ -137,6 +137,7 @@ UNESCAPED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["disk", "server"])
 @pytest.mark.parametrize("name", UNESCAPED)
 def test_the_policy_keeps_out_what_was_not_escaped(
