@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache.encoding import written_record
+from generator.cache.encoding import entry_name, written_record
 from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.console import session
