@@ -25,6 +25,7 @@ from generator.config.schema import (
     EvidenceConfig,
     LayerConfig,
     ModelConfig,
+    PicturesConfig,
     Preprocessing,
     RecipeConfig,
 )
@@ -66,6 +67,7 @@ GIVEN: dict[Location, str] = {
     (*MINE, "octaves"): "2",
     (*PHOTOS, "path"): "photos",
     ("evidence", "strongest"): "9",
+    ("pictures", "quality"): "60",
 }
 """What stands in every config, and with which value."""
 
@@ -80,7 +82,9 @@ def settings(part: type[BaseModel], at: Location, indent: int, but: tuple[str, .
 
 def whole() -> Iterator[Line]:
     """A right config with every setting."""
-    yield from settings(Config, (), 0, but=("models", "recipes", "datasets", "evidence"))
+    yield from settings(Config, (), 0, but=("models", "recipes", "datasets", "evidence", "pictures"))
+    yield Line(("pictures",), "", "")
+    yield from settings(PicturesConfig, ("pictures",), 2)
     yield Line(("evidence",), "", "")
     yield from settings(EvidenceConfig, ("evidence",), 2)
     yield from (Line(("datasets",), "", ""), Line(PHOTOS, "  ", ""))

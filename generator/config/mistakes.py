@@ -22,6 +22,7 @@ from generator.config.schema import (
     EvidenceConfig,
     LayerConfig,
     ModelConfig,
+    PicturesConfig,
     Preprocessing,
     RecipeConfig,
 )
@@ -261,6 +262,8 @@ def _known_keys(location: Location) -> list[str]:
         return list(DatasetConfig.model_fields)
     if location[0] == "evidence":
         return list(EvidenceConfig.model_fields)
+    if location[0] == "pictures":
+        return list(PicturesConfig.model_fields)
     if location[0] == "recipes":
         return [*RecipeConfig.model_fields, *Recipe.model_fields]
     parts: dict[str | int, type[BaseModel]] = {"layers": LayerConfig, "preprocessing": Preprocessing}
