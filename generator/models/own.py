@@ -210,9 +210,10 @@ def _load_weights(network: Any, path: Path) -> None:
         raise ModelError(f"{path}: no such weights file")
     if path.suffix not in (".keras", ".h5", ".hdf5"):
         raise ModelError(f"{path}: not weights of Keras (a .weights.h5, .h5 or .keras file)")
-    untrusted.check_file(path)
+    what = f"not weights for {network.name}"
+    untrusted.check_file(path, what)
     with (
-        told_as(f"{path}: not weights for {network.name}"),
+        told_as(f"{path}: {what}"),
         warnings.catch_warnings(action="ignore"),
     ):
         network.load_weights(path)

@@ -38,7 +38,7 @@ _ELSEWHERE = {
 """Layers of Keras that would run what a file brings along."""
 
 
-def check_file(path: Path) -> int:
+def check_file(path: Path, what: str = "not a readable Keras model") -> int:
     """Look at a .keras or .h5 file of a network or of weights; how many bytes its weights take in memory.
 
     Raises ModelError for what no network needs, with the reason, and for what is no such file.
@@ -52,7 +52,7 @@ def check_file(path: Path) -> int:
     except ModelError:
         raise
     except Exception as error:  # whatever a broken file leads the readers of zip and HDF5 to
-        raise ModelError(f"{path}: not a readable Keras model: {cause(error)}") from error
+        raise ModelError(f"{path}: {what}: {cause(error)}") from error
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> int:
