@@ -149,7 +149,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_page(url: str, width: int = 1440, theme: str = "light", **options: Any) -> Page:
         context = browser.new_context(viewport=SIZES[width], color_scheme=theme, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(8000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         witness.watch(page)

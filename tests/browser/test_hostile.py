@@ -91,7 +91,7 @@ class Visitor:
 def visitor(browser: Browser) -> Iterator[Visitor]:
     """A window in which nothing may have happened afterwards."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(8000)
+    context.set_default_timeout(30_000)
     context.add_init_script(WATCH)
     visitor = Visitor(context.new_page())
     yield visitor
