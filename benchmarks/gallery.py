@@ -31,7 +31,7 @@ from benchmarks.page_loads import loads
 from benchmarks.synthetic import anatomy, layer, plan_of, png, record, texture
 from benchmarks.synthetic_facts import Places
 from generator.cache.entries import Cache
-from generator.evidence.facts import FactsRef
+from generator.evidence.facts import Evidence, FactsRef
 from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 
@@ -113,7 +113,7 @@ def timed_build(folder: Path, channels: int, *options: str) -> dict[str, Any]:
 def build_once(folder: Path, channels: int, evident: bool) -> None:
     """What that process does: build, and print what it took as JSON."""
     plan = large_plan(folder, channels)
-    evidence = kept_evidence(folder, plan) if evident else None
+    evidence = Evidence(kept_evidence(folder, plan)) if evident else None
     started = time.perf_counter()
     report: SiteReport = build_site(plan, Cache(plan.config.cache), evidence)
     seconds = time.perf_counter() - started

@@ -257,13 +257,12 @@ def prune(config: Path, dry_run: bool, debug: bool) -> None:
     """Remove from the cache what the config no longer asks for, and leftovers of killed runs."""
     from generator.cache.entries import Cache
     from generator.console.session import open_plan
-    from generator.inquiries.inquiry import inquiries_of
-    from generator.inquiries.settling import kept
+    from generator.inquiries.everything import kept
 
     plan = open_plan(config, quiet=False)
     cache = Cache(plan.config.cache)
     with cache.store.only_run():
-        count, freed = cache.prune(plan.keys | kept(inquiries_of(plan), cache), dry_run=dry_run)
+        count, freed = cache.prune(plan.keys | kept(plan, cache), dry_run=dry_run)
     verb = "Would remove" if dry_run else "Removed"
     click.echo(f"{verb} {many(count, 'file')}, {size(freed)}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,10 +17,10 @@ from generator.config.problems import Problem
 from generator.config.reading import ConfigFile, read_config
 from generator.datasets.known import known_dataset
 from generator.datasets.sources import DataSet
-from generator.engines.pictures import PictureTask
+from generator.engines.pictures import is_planned
 from generator.engines.tasks import Engine, Result, Task
 from generator.errors import CacheError, ModelError, UserError
-from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.pursuit import Pursuit, Round
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
@@ -144,13 +144,13 @@ def run(
     engine: Engine,
     progress: Progress,
     *,
-    inquiries: Sequence[Inquiry] = (),
+    pursuits: Sequence[Pursuit] = (),
     force: bool = False,
     time_limit: float | None = None,
     stop_at_failure: bool = False,
 ) -> Outcome:
-    """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done; then make
-    the evidence that `inquiries` lack (with `force` all of it).
+    """Render `jobs` of the plan into its cache, each picture stored as soon as its task is done, and make the
+    evidence that `pursuits` lack (with `force` all of it), what pictures rest on before them, the rest after.
 
     The caller sees to it that it is the only run (`cache.store.only_run`). After `time_limit` seconds, or the
     engine's stop, nothing further is begun, and what is under way ends after the step that it is in. Raises
@@ -164,14 +164,14 @@ def run(
         _limited(time_limit, engine),
         closing(
             engine.run(
-                _tasks(plan, jobs, inquiries, cache, timings, outcome, force=force),
+                _tasks(plan, jobs, pursuits, cache, timings, outcome, force=force),
                 lambda task: timings.limit(task, engine.jobs),
             )
         ) as results,
     ):
         for result in results:
             _store(result, cache, outcome)
-            told = progress.advance if isinstance(result.task, PictureTask) else progress.found
+            told = progress.advance if is_planned(result.task) else progress.found
             told(len(result.outputs))
             progress.heard(result)
             timings.add(result, engine.jobs)
@@ -184,30 +184,45 @@ def run(
 def _tasks(
     plan: Plan,
     jobs: Sequence[Job],
-    inquiries: Sequence[Inquiry],
+    pursuits: Sequence[Pursuit],
     cache: Cache,
     timings: Timings,
     outcome: Outcome,
     *,
     force: bool,
 ) -> Iterator[Task | None]:
-    """Pictures; then what data sets and networks tell; then, once all that is stored, what depends on it."""
-    yield from tasks_of(plan, jobs, timings)
-    if not inquiries:
-        return
-    there: Collection[str] = () if force else cache.snapshot().entries
-    outcome.evidence_left = sum(one.due(there) for one in inquiries)
-    handed = len(jobs)
-    for inquiry in inquiries:
-        for task in inquiry.first(there):
-            handed += len(task.keys)
-            yield task
+    """Round by round; each waits for those before to be stored, but for the first after the pictures."""
+    there: Collection[str] = cache.snapshot().entries if pursuits else ()
+    outcome.evidence_left = sum(one.due(() if force else there) for one in pursuits)
+    handed = known = 0
+    for now in Round:
+        busy = [one for one in pursuits if now in one.rounds]
+        if now is Round.PICTURES:
+            yield from _settled(outcome, handed)
+            yield from tasks_of(plan, jobs, timings)
+            handed += len(jobs)
+        elif busy:
+            if now is not Round.FIRST:
+                yield from _settled(outcome, handed)
+            if handed > known:
+                there, known = cache.snapshot().entries, handed
+            due = (task for one in busy for task in one.tasks(now, there, cache, force=force))
+            for task in _counted(due, outcome) if now > Round.FIRST else due:
+                handed += len(task.keys)
+                yield task
+
+
+def _settled(outcome: Outcome, handed: int) -> Iterator[None]:
+    """Until all that was handed out is done or has failed."""
     while outcome.settled < handed:
         yield None
-    there = cache.snapshot().entries
-    further = [task for one in inquiries for task in one.second(there, cache, force=force)]
-    outcome.evidence_left = len(further)
-    yield from further
+
+
+def _counted(due: Iterable[Task], outcome: Outcome) -> Iterator[Task]:
+    """The tasks of a late round, which only now are known: so many are left."""
+    tasks = list(due)
+    outcome.evidence_left = sum(len(task.keys) for task in tasks)
+    yield from tasks
 
 
 @contextmanager
@@ -240,7 +255,7 @@ def _limited(seconds: float | None, engine: Engine) -> Iterator[None]:
 
 def _store(result: Result, cache: Cache, outcome: Outcome) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    picture = isinstance(result.task, PictureTask)
+    picture = is_planned(result.task)
     for output in result.outputs:
         if output.error:
             title = result.task.title(output.key)

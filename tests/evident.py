@@ -10,9 +10,8 @@ import numpy as np
 
 from benchmarks.synthetic_facts import evidence, put_facts
 from generator.cache.entries import Cache
-from generator.evidence.facts import ChannelFacts, LayerFacts, Trust
+from generator.evidence.facts import ChannelFacts, Evidence, LayerFacts, Trust
 from generator.evidence.labels import Preference
-from generator.gallery.site import Evidence
 from generator.plan import Plan
 
 FLAGS = {1: ("never on",), 2: ("nearly always on",), 3: ("saturated", "not always a number")}
@@ -32,7 +31,7 @@ def evidence_of(plan: Plan, layers: Collection[tuple[str, str]] | None = None) -
         if layers is None or place in layers:
             facts = LayerFacts.from_json(cache.read(ref.key, "facts") or b"")
             found[place] = put_facts(cache, planted(facts, list(recipes[place])))
-    return found
+    return Evidence(found)
 
 
 def planted(facts: LayerFacts, recipes: Sequence[str]) -> LayerFacts:

@@ -25,9 +25,8 @@ from benchmarks.synthetic import (
 )
 from benchmarks.synthetic_facts import channel_facts, photos, put_facts
 from generator.cache.entries import Cache
-from generator.evidence.facts import FactsRef, LayerFacts, Neighbour, Recognition, Trust
+from generator.evidence.facts import Evidence, FactsRef, LayerFacts, Neighbour, Recognition, Trust
 from generator.evidence.labels import Preference
-from generator.gallery.site import Evidence
 from generator.plan import Job, Plan
 
 PAYLOADS: dict[str, str] = {
@@ -132,7 +131,7 @@ def hostile_evidence(plan: Plan) -> Evidence:
     """Evidence on every channel, all of whose texts are the network's payload."""
     cache = Cache(plan.config.cache)
     shown = photos(cache, 6, (64, 64))
-    return {(payload, payload): _facts(cache, payload, shown, plan) for payload in plan.models}
+    return Evidence({(payload, payload): _facts(cache, payload, shown, plan) for payload in plan.models})
 
 
 def _facts(cache: Cache, payload: str, shown: Any, plan: Plan) -> FactsRef:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.evidence.facts import LayerFacts
-from generator.inquiries.inquiry import Inquiry, inquiries_of
+from generator.inquiries.everything import inquiries_of
+from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.settling import settle
 from generator.pipeline import load_plan
 from tests.conftest import Ran, click_run, command, environment, process_run

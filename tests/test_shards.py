@@ -19,7 +19,8 @@ from generator.console.log import Log
 from generator.datasets.sources import DataSet, Item
 from generator.engines import worker
 from generator.engines.tasks import Bench, Engine, Limit, Results, Task, unlimited
-from generator.inquiries.inquiry import Inquiry, inquiries_of
+from generator.inquiries.everything import inquiries_of
+from generator.inquiries.inquiry import Inquiry
 from generator.pipeline import Outcome, load_plan
 from generator.plan import Plan
 from generator.selection import Shard

@@ -27,7 +27,7 @@ from generator.datasets.sources import DataSet, image_of, read_dataset
 from generator.errors import UserError
 from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Photo
 from generator.images import opened
-from generator.inquiries.inquiry import inquiries_of
+from generator.inquiries.everything import inquiries_of
 from generator.inquiries.settling import settle, skipped
 
 Photos = str | Path | Sequence[Any]

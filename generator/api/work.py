@@ -19,7 +19,7 @@ from generator.config.reading import config_of
 from generator.config.schema import Config
 from generator.engines.inprocess import InProcess
 from generator.errors import UserError
-from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.pursuit import Pursuit
 from generator.pipeline import Outcome, run
 from generator.pipeline import Progress as Told
 from generator.plan import Job, Plan
@@ -104,15 +104,15 @@ class _Counting(Told):
 
 
 def worked_off(
-    plan: Plan, jobs: Sequence[Job], inquiries: Sequence[Inquiry], cache: Cache, progress: Progress | None
+    plan: Plan, jobs: Sequence[Job], pursuits: Sequence[Pursuit], cache: Cache, progress: Progress | None
 ) -> Outcome:
     """Make in this process what is due; warns of each thing that could not be made."""
-    there = cache.snapshot().entries if inquiries else {}
-    due = len(jobs) + sum(inquiry.due(there) for inquiry in inquiries)
+    there = cache.snapshot().entries if pursuits else {}
+    due = len(jobs) + sum(one.due(there) for one in pursuits)
     if not due:
         return Outcome()
     with cache.store.only_run():
-        outcome = run(plan, jobs, InProcess(), _Counting(due, progress), inquiries=inquiries)
+        outcome = run(plan, jobs, InProcess(), _Counting(due, progress), pursuits=pursuits)
     for failure in outcome.failures:
         warnings.warn(f"{failure.title}: {failure.reason}", stacklevel=4)
     return outcome

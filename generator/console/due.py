@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from generator.cache.entries import Cache
 from generator.console.wording import duration, input_words, many, of_shard, size
-from generator.inquiries.inquiry import inquiries_of
+from generator.inquiries.everything import inquiries_of, pursuits_of
 from generator.plan import Group, Plan, group
 from generator.schedule import task_of
 from generator.selection import Shard
@@ -51,7 +51,7 @@ def count_due(plan: Plan, shard: Shard | None = None) -> int:
     cache = Cache(plan.config.cache)
     pictures = sum(shard is None or job.key in shard for job in plan.due(cache))
     there = cache.snapshot().entries
-    return pictures + sum(inquiry.due(there) for inquiry in inquiries_of(plan, shard=shard))
+    return pictures + sum(one.due(there) for one in pursuits_of(plan, shard=shard))
 
 
 def values(plan: Plan, shard: Shard | None = None) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from generator import __version__
-from generator.engines.pictures import PictureTask
+from generator.engines.pictures import is_planned
 from generator.engines.tasks import Result
 from generator.errors import UserError
 from generator.pipeline import Outcome, Progress
@@ -29,7 +29,7 @@ class Log(Progress):
     def heard(self, result: Result) -> None:
         """A task came to its end."""
         task, title = result.task, result.task.title
-        kind = "picture" if isinstance(task, PictureTask) else "evidence"
+        kind = "picture" if is_planned(task) else "evidence"
         done = [output.key for output in result.outputs if not output.error]
         if done:
             titles = [title(key) for key in done]

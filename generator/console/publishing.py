@@ -18,8 +18,7 @@ from generator.errors import SomeFailed, UserError
 from generator.gallery.names import safe_names
 from generator.gallery.pages_host import SITE_LIMIT, megabytes
 from generator.gallery.site import build_site, only_writer, planned_pages
-from generator.inquiries.inquiry import inquiries_of
-from generator.inquiries.settling import settle
+from generator.inquiries.everything import settled
 from generator.plan import Plan, of_model
 from generator.publishing import branch as branches
 from generator.publishing.checking import Checked, check_site, expect_pages
@@ -129,7 +128,7 @@ def split_site(plan: Plan, path: Path) -> None:
     for name, slug in safe_names(plan.config.models).items():
         part = of_model(plan, name, above / slug)
         cache = Cache(part.config.cache)
-        build_site(part, cache, settle(inquiries_of(part), cache))
+        build_site(part, cache, settled(part, cache))
         _check(part, path, part.config.output, own=True)
     click.echo(f"Next: publish each of the folders in {short(above)}, from a repository of its own, say.")
 

@@ -36,8 +36,9 @@ from generator.console.signals import end_at_next, ignore_stops, on_stop
 from generator.console.wording import duration, guess_warning, many
 from generator.engines.tasks import Engine
 from generator.errors import EXIT_INTERRUPTED, CacheError, Interrupted, SomeFailed, UserError
-from generator.inquiries.inquiry import Inquiry, inquiries_of
-from generator.inquiries.settling import settle, skipped
+from generator.inquiries.everything import inquiries_of, pursuits_of, settled
+from generator.inquiries.pursuit import Pursuit
+from generator.inquiries.settling import skipped
 from generator.models.anatomy import Anatomy
 from generator.pipeline import Outcome, load_plan, run
 from generator.plan import Job, Plan
@@ -62,22 +63,22 @@ class _Todo:
     """What is due of a plan, or of a part of it; `hopeless` has failed and would fail again."""
 
     jobs: Sequence[Job]
-    inquiries: Sequence[Inquiry]
+    pursuits: Sequence[Pursuit]
     pieces: int
     hopeless: Sequence[Failure]
 
     @classmethod
     def of(
-        cls, plan: Plan, chosen: Sequence[Job], inquiries: Sequence[Inquiry], *, force: bool, retry: bool
+        cls, plan: Plan, chosen: Sequence[Job], pursuits: Sequence[Pursuit], *, force: bool, retry: bool
     ) -> _Todo:
         cache = Cache(plan.config.cache)
         due, hopeless = (plan.jobs, {}) if force else plan.outlook(cache, retry=retry)
         keys, wanted = {job.key for job in due}, {job.key: job for job in chosen}
-        there: Collection[str] = () if force or not inquiries else cache.snapshot().entries
+        there: Collection[str] = () if force or not pursuits else cache.snapshot().entries
         return cls(
             jobs=[job for key, job in wanted.items() if key in keys],
-            inquiries=inquiries,
-            pieces=sum(inquiry.due(there) for inquiry in inquiries),
+            pursuits=pursuits,
+            pieces=sum(one.due(there) for one in pursuits),
             hopeless=[failure for key, failure in hopeless.items() if key in wanted],
         )
 
@@ -123,12 +124,12 @@ def render(
     say = (lambda text: None) if quiet else click.echo
     named = select(plan, only) if only else plan.jobs
     chosen = [job for job in named if shard is None or job.key in shard]
-    inquiries = inquiries_of(plan, {(job.model, job.layer) for job in named} if only else None, shard)
-    todo = _Todo.of(plan, chosen, inquiries, force=force, retry=retry_failed)
+    pursuits = pursuits_of(plan, {(job.model, job.layer) for job in named} if only else None, shard)
+    todo = _Todo.of(plan, chosen, pursuits, force=force, retry=retry_failed)
     alone = Cache(plan.config.cache).store.only_run(_waiting(say) if wait else None)
     with alone if todo else nullcontext():
         # Others may have made some of it meanwhile.
-        todo = _Todo.of(plan, chosen, inquiries, force=force, retry=retry_failed) if todo else todo
+        todo = _Todo.of(plan, chosen, pursuits, force=force, retry=retry_failed) if todo else todo
         if not todo:
             say(nothing_due(plan, len({job.key for job in chosen}), len(todo.hopeless), shard))
             return Outcome(hopeless=list(todo.hopeless))
@@ -156,7 +157,7 @@ def _worked_off(
         _stops(engine) as interrupted,
         Reporter(len(todo.jobs), todo.pieces, quiet=quiet) as reporter,
     ):
-        outcome = run(plan, todo.jobs, engine, Several(reporter, log), inquiries=todo.inquiries, **how)
+        outcome = run(plan, todo.jobs, engine, Several(reporter, log), pursuits=todo.pursuits, **how)
     stopped = interrupted() and bool(outcome.left or outcome.evidence_left)
     if stopped:
         ignore_stops()
@@ -203,10 +204,9 @@ def write_pages(plan: Plan, *, strict: bool, quiet: bool, log: Log) -> None:
 
     started = time.monotonic()
     cache = Cache(plan.config.cache)
-    inquiries = inquiries_of(plan)
-    report = build_site(plan, cache, settle(inquiries, cache))
+    report = build_site(plan, cache, settled(plan, cache))
     _set_aside(report.broken, cache)
-    for warning in (*skipped(inquiries, cache), *report.warnings):
+    for warning in (*skipped(inquiries_of(plan), cache), *report.warnings):
         click.echo(f"Warning: {warning}", err=True)
     log.gallery(report.output, report.written, len(report.warnings))
     if not quiet:

@@ -11,7 +11,7 @@ from itertools import groupby
 from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.console.wording import duration, many
-from generator.inquiries.inquiry import inquiries_of
+from generator.inquiries.everything import pursuits_of
 from generator.plan import Job, Plan, group
 from generator.schedule import task_of
 from generator.timings import Timings
@@ -49,9 +49,9 @@ def how_it_stands(plan: Plan) -> Iterator[str]:
         total += whole
     yield _line("In all", total)
     yield _running(cache, now, total.due)
-    if inquiries := inquiries_of(plan):
+    if pursuits := pursuits_of(plan):
         there = cache.snapshot().entries
-        pieces = sum(inquiry.due(there) for inquiry in inquiries)
+        pieces = sum(one.due(there) for one in pursuits)
         yield f"Evidence: {many(pieces, 'piece')} due"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from generator.config.recipes import RECIPE_FILES, Recipe
 from generator.config.schema import ModelConfig
 from generator.engines.belongings import model_files, model_modules, moved_model
-from generator.engines.tasks import Bench, NamedFile, Pace, Result
+from generator.engines.tasks import Bench, NamedFile, Pace, Result, Task
 from generator.targets import Target, Unit
 
 
@@ -33,7 +33,8 @@ class PictureTask:
     at once, fewer if they would take more than `share` of the worker's memory; the task is worked off in as
     many rounds as that takes. `precision` is what was found to be fastest; without it the worker measures
     when the layer, of which the plan has `group` pictures by this recipe, is long enough for that, and
-    agrees on it with the others.
+    agrees on it with the others. `planned` says that they are pictures of the plan, and not of directions
+    that were found on the way, which count as evidence.
     """
 
     model: str
@@ -48,6 +49,7 @@ class PictureTask:
     group: int = 0
     share: float = 1.0
     precision: str | None = None
+    planned: bool = True
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -97,3 +99,8 @@ class PictureTask:
         """`efficientnet-lite0/block5c_add/3 (channel)`."""
         unit = next(one.unit for one in self.wanted if one.key == key)
         return f"{self.model}/{Target(self.layer, unit).name} ({self.recipe_name})"
+
+
+def is_planned(task: Task) -> bool:
+    """Whether a task makes pictures of the plan."""
+    return isinstance(task, PictureTask) and task.planned

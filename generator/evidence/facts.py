@@ -210,3 +210,11 @@ class FactsRef:
 
     key: str
     photos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that pages tell beside the planned pictures: `layers` says where the facts of each (model, layer)
+    are."""
+
+    layers: Mapping[tuple[str, str], FactsRef] = field(default_factory=dict)

@@ -5,7 +5,7 @@ A file is made again only if what it is made from has changed, and written only 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from generator.cache.entries import Cache
 from generator.errors import CacheError
-from generator.evidence.facts import FactsRef
+from generator.evidence.facts import Evidence, FactsRef
 from generator.gallery import pages_host
 from generator.gallery.disk import LOCK, check_writable
 from generator.gallery.elsewhere import card_of
@@ -31,9 +31,6 @@ from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.table import Tables
 from generator.gallery.templating import Templates
 from generator.plan import Plan
-
-Evidence = Mapping[tuple[str, str], FactsRef]
-"""Where the facts of layers are, by (model, layer)."""
 
 PATIENCE = 300
 """Seconds to wait for another build of the same gallery; one of 20,000 channels takes 45."""
@@ -69,7 +66,7 @@ def check_gallery(plan: Plan) -> None:
     notes, _ = read_notes(plan.config.notes, plan)
     templates, output = _templates(plan), _output(plan, cache)
     snapshot = CacheSnapshot.filled(cache, plan.keys)
-    sections = _sections(gather(plan, notes), {}, snapshot, templates, output, _finish(plan))
+    sections = _sections(gather(plan, notes), Evidence(), snapshot, templates, output, _finish(plan))
     output.check(_addresses(sections))
 
 
@@ -81,7 +78,7 @@ def build_site(plan: Plan, cache: Cache, evidence: Evidence | None = None) -> Si
     writes the gallery for long.
     """
     with only_writer(plan.config.output):
-        return _build_site(plan, cache, evidence or {})
+        return _build_site(plan, cache, evidence or Evidence())
 
 
 def planned_pages(plan: Plan) -> set[str]:
@@ -132,7 +129,7 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
 
 def _keys(plan: Plan, evidence: Evidence) -> set[str]:
     """Keys of all that pages may be made of."""
-    refs = evidence.values()
+    refs = evidence.layers.values()
     return {*plan.keys, *(ref.key for ref in refs), *(photo for ref in refs for photo in ref.photos)}
 
 
@@ -196,7 +193,8 @@ def _sections(
     finish: Finish,
 ) -> list[Section]:
     """All of them, in the order in which they are written."""
-    there = {place: _there(ref, snapshot) for place, ref in evidence.items() if snapshot.has_entry(ref.key)}
+    known = {place: ref for place, ref in evidence.layers.items() if snapshot.has_entry(ref.key)}
+    there = {place: _there(ref, snapshot) for place, ref in known.items()}
     photos = Photos(tuple(sorted({key for ref in there.values() for key in ref.photos})))
     entries = {layer.folder: _entries(layer, gathered, snapshot) for layer in gathered.site.layers}
     # Only evidence leads from layer to layer.

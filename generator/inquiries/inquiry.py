@@ -10,18 +10,19 @@ is there; what rests on other shards' work is left to whoever has it all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from generator.cache.entries import Cache
-from generator.datasets.sources import DataSet
 from generator.engines.surveys import CircuitTask, LookTask, Place
 from generator.engines.tasks import Task
 from generator.evidence.examples import Chooser, Found
 from generator.evidence.fields import WHOLE, Box
-from generator.evidence.summary import Summary, sampling_rank
+from generator.evidence.summary import Summary
 from generator.inquiries.classes import ClassInquiry
+from generator.inquiries.pursuit import Round
 from generator.inquiries.surveys import Survey, There, key_of
 from generator.models.anatomy import Anatomy
 from generator.models.ancestry import ancestors, feeding
@@ -231,6 +232,15 @@ class Inquiry:
 
     # -- all of it ---------------------------------------------------------------------------------
 
+    rounds: ClassVar[frozenset[Round]] = frozenset({Round.FIRST, Round.SECOND})
+
+    def tasks(self, now: Round, there: There, cache: Cache, *, force: bool = False) -> Iterator[Task]:
+        """What is due here (or all) in a round."""
+        if now is Round.FIRST:
+            yield from self.first(() if force else there)
+        elif now is Round.SECOND:
+            yield from self.second(there, cache, force=force)
+
     def first(self, there: There) -> Iterator[Task]:
         """What is due here and depends on nothing."""
         mine = self._is_mine
@@ -261,35 +271,3 @@ class Inquiry:
         if self._judges(there):
             keys |= {self.classes.recognition_key(there)} - {""}
         return len(keys - set(there))
-
-
-def inquiries_of(
-    plan: Plan, only: Collection[tuple[str, str]] | None = None, shard: Shard | None = None
-) -> tuple[Inquiry, ...]:
-    """What is to be found out about the models of a plan; of the layers in `only`, (model, layer), and as far
-    as it is the shard's."""
-    found = []
-    for model, anatomy in plan.models.items():
-        source = plan.config.dataset_of(model)
-        layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
-        chosen = tuple(layer for layer in layers if only is None or (model, layer) in only)
-        if source is None or source not in plan.datasets or not chosen:
-            continue
-        survey = Survey(
-            model=model,
-            config=plan.config.models[model],
-            fingerprint=anatomy.fingerprint,
-            dataset=limited(plan.datasets[source], plan.config.evidence.budget),
-            fit=plan.config.datasets[source].fit,
-            layers=chosen,
-        )
-        found.append(Inquiry(plan, model, source, survey, shard))
-    return tuple(found)
-
-
-def limited(dataset: DataSet, budget: int | None) -> DataSet:
-    """A data set of at most `budget` pictures; of a larger one a sample, always the same."""
-    if budget is None or len(dataset.items) <= budget:
-        return dataset
-    chosen = sorted(dataset.items, key=lambda item: sampling_rank(item.digest))[:budget]
-    return replace(dataset, items=tuple(sorted(chosen)))

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from benchmarks.synthetic import anatomy, fill, layer, plan_of, rich_plan
 from benchmarks.synthetic_facts import channel_facts, evidence, photos, put_facts
 from generator.cache.entries import Cache
-from generator.evidence.facts import ChannelFacts, Example, LayerFacts, Neighbour, Photo
+from generator.evidence.facts import ChannelFacts, Evidence, Example, LayerFacts, Neighbour, Photo
 from generator.evidence.fields import Box
 from generator.gallery.site import build_site
 from tests.browser.conftest import STEM, add_style
@@ -44,7 +44,7 @@ class Evident:
 def evident(tmp_path_factory: pytest.TempPathFactory) -> Evident:
     plan = rich_plan(tmp_path_factory.mktemp("evident"))
     cache = Cache(plan.config.cache)
-    rich = build_site(plan, cache, evidence(plan, cache)).output
+    rich = build_site(plan, cache, Evidence(evidence(plan, cache))).output
     return Evident(rich.as_uri(), planted(tmp_path_factory.mktemp("planted")).as_uri())
 
 
@@ -67,7 +67,7 @@ def planted(folder: Path) -> Path:
     strongest = (Example(0, 3.0, PLANTED, HEAT), Example(0, 2.0, heat=HEAT), Example(1, 1.0, PLANTED))
     facts = replace(channel_facts(1, 2, ("", "")), strongest=strongest, ordinary={}, lowest=())
     known = LayerFacts("photos", "CC0", 2, 0, tuple(shown), SIZE, {0: facts, 1: ChannelFacts()})
-    return build_site(plan, cache, {("net", "deep"): put_facts(cache, known)}).output
+    return build_site(plan, cache, Evidence({("net", "deep"): put_facts(cache, known)})).output
 
 
 def example(page: Page, number: int) -> Locator:
@@ -321,7 +321,7 @@ def test_long_names_stay_in_the_window(opened: Open, tmp_path: Path) -> None:
     )
     shown = tuple(replace(photo, label=LONG, name=ADDRESS) for photo in photos(cache, 24))
     known = LayerFacts(LONG, ADDRESS, 24, 0, shown, (160, 160), {0: facts})
-    output = build_site(plan, cache, {(LONG, LONG): put_facts(cache, known)}).output
+    output = build_site(plan, cache, Evidence({(LONG, LONG): put_facts(cache, known)})).output
     (path,) = output.glob("models/*/*/0.html")
     page = opened(path.as_uri())
     page.locator(".choice input").nth(3).check()

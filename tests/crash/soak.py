@@ -29,8 +29,7 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.gallery.disk import WAITING
-from generator.inquiries.inquiry import inquiries_of
-from generator.inquiries.settling import kept
+from generator.inquiries.everything import kept
 from generator.pipeline import load_plan
 from tests.conftest import NETWORK, process_run
 from tests.crash.running import Run
@@ -125,7 +124,7 @@ class Storm:
     def prune(self) -> None:
         """Disturb that."""
         plan = load_plan(self.folder / "less.yaml")
-        wanted = plan.keys | kept(inquiries_of(plan), Cache(plan.config.cache))
+        wanted = plan.keys | kept(plan, Cache(plan.config.cache))
         self._disturbed("prune", "prune", "less.yaml", wanted=wanted)
 
     def merge(self) -> None:

@@ -21,7 +21,7 @@ from generator.engines.tasks import Bench
 from generator.engines.worker import work
 from generator.evidence.effects import SAMPLE, Effects, classes_of, sample
 from generator.evidence.recognition import judges, same_classes
-from generator.inquiries.inquiry import inquiries_of
+from generator.inquiries.everything import inquiries_of
 from generator.models.anatomy import Anatomy
 from generator.models.zoo import open_model
 from generator.pipeline import load_plan

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.synthetic import rich_plan, varied_plan
 from generator.cache.entries import Cache
-from generator.gallery.site import Evidence, SiteReport, build_site
+from generator.evidence.facts import Evidence
+from generator.gallery.site import SiteReport, build_site
 from generator.plan import Plan
 from tests.evident import evidence_of
 from tests.unruly import unruly_plan

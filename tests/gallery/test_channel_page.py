@@ -21,6 +21,7 @@ from generator.evidence.facts import (
     ChannelFacts,
     ClassEffect,
     Classes,
+    Evidence,
     LayerFacts,
     Neighbour,
     Photo,
@@ -69,7 +70,7 @@ def page_of(plan: Plan, facts: ChannelFacts, **changes: Any) -> str:
     shown = photos(cache, 24)
     known = LayerFacts("photos", "CC0", 796, 0, shown, (160, 160), {0: facts})
     ref = put_facts(cache, replace(known, **changes))
-    build_site(plan, cache, {("net", "deep"): ref})
+    build_site(plan, cache, Evidence({("net", "deep"): ref}))
     return (plan.config.output / "models/net/deep/0.html").read_text("utf-8")
 
 
@@ -224,7 +225,7 @@ def test_a_channel_elsewhere_is_linked_where_it_has_a_page() -> None:
 def test_every_link_of_an_evident_gallery_leads_somewhere(tmp_path: Path) -> None:
     plan = rich_plan(tmp_path)
     cache = Cache(plan.config.cache)
-    output = build_site(plan, cache, evidence(plan, cache)).output
+    output = build_site(plan, cache, Evidence(evidence(plan, cache))).output
     broken = set()
     for path in output.rglob("*.html"):
         for tag, attributes in _Tags(path.read_text("utf-8")).seen:
@@ -246,7 +247,7 @@ def test_large_pictures_have_thumbnails_for_the_pages_of_other_channels(tmp_path
     folder = plan.config.output / "models/net"
     assert not list(folder.rglob("*-small.webp"))
     del known["net", "b"]
-    build_site(plan, cache, known)
+    build_site(plan, cache, Evidence(known))
     shown = {str(a["src"]) for tag, a in _Tags((folder / "a/1.html").read_text("utf-8")).seen if tag == "img"}
     thumbnails = {src for src in shown if src.endswith("-small.webp")}
     assert {src.rpartition("/")[0] for src in thumbnails} == {"channel", "../b/channel"}
@@ -255,7 +256,7 @@ def test_large_pictures_have_thumbnails_for_the_pages_of_other_channels(tmp_path
         assert image.size == (128, 128)
     before = files_of(plan.config.output)
     shutil.rmtree(plan.config.output)
-    build_site(plan, cache, known)
+    build_site(plan, cache, Evidence(known))
     assert files_of(plan.config.output) == before
     build_site(plan, cache)
     assert not list(folder.rglob("*-small.webp"))

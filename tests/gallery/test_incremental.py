@@ -16,7 +16,8 @@ import pytest
 
 from benchmarks.synthetic import anatomy, fail, fill, layer, plan_of, png, record, texture
 from generator.cache.entries import Cache
-from generator.gallery.site import Evidence, build_site
+from generator.evidence.facts import Evidence
+from generator.gallery.site import build_site
 from generator.models.anatomy import Anatomy, Layer
 from generator.plan import Job, Plan
 from generator.targets import WHOLE
@@ -57,7 +58,7 @@ class World:
     recipes: dict[str, list[str]] = field(default_factory=lambda: {"net": ["channel", "soft"]})
     channels: str = "all"
     description: str = "Soft ones."
-    evidence: Evidence = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
     def plan(self) -> Plan:
         soft = {"base": "channel", "steps": 20, "frames": 2, "description": self.description}
@@ -195,12 +196,12 @@ def a_data_set_is_surveyed(world: World) -> None:
     """All layers, or one, of those that there are now."""
     found = evidence_of(world.plan())
     if world.random.random() < 0.5:
-        found = dict(world.random.sample(sorted(found.items()), 1))
+        found = Evidence(dict(world.random.sample(sorted(found.layers.items()), 1)))
     world.evidence = found
 
 
 def evidence_is_lost(world: World) -> None:
-    for ref in world.evidence.values():
+    for ref in world.evidence.layers.values():
         world.cache.remove(world.random.choice([ref.key, *ref.photos]))
 
 

@@ -12,7 +12,8 @@ from generator.cache.entries import Cache
 from generator.engines.tasks import Bench
 from generator.engines.worker import work
 from generator.evidence.facts import LayerFacts
-from generator.inquiries.inquiry import Inquiry, inquiries_of
+from generator.inquiries.everything import inquiries_of
+from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.settling import settle
 from generator.pipeline import load_plan
 
