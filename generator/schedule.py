@@ -21,8 +21,12 @@ def batch_size(recipe: Recipe) -> int:
     deep layers; so a key has one batch size, and smaller lots are filled up. It is a power of two: of eleven,
     oneDNN computes eight alike and the rest in another way, and a picture would depend on its place.
     """
-    if recipe.of_whole_layer:
-        return 1  # a layer has one such picture
+    # A layer has one picture that is of all of it.
+    return 1 if recipe.of_whole_layer else directions_together(recipe)
+
+
+def directions_together(recipe: Recipe) -> int:
+    """The same for pictures of directions, of which a layer has many."""
     fitting = min(LARGEST_BATCH, max(1, PIXELS_PER_BATCH // (recipe.size**2 * recipe.pictures)))
     return 1 << fitting.bit_length() - 1
 

@@ -48,6 +48,14 @@ BUILT_IN: dict[str, Recipe] = {
         objective="direction",
         description="What several channels look for together, each with its weight.",
     ),
+    "cell": Recipe(
+        objective="direction",
+        cossim=1.0,
+        size=64,
+        steps=48,
+        precision="float32",
+        description="What a layer's channels see together at one place: a cell of a grid or an atlas.",
+    ),
     "deepdream": Recipe(
         objective="layer",
         start=0.1,
