@@ -17,7 +17,8 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 # The tests with the oldest releases that our bounds allow, so that the bounds are true. Left out are those of
-# plugs pulled, which depend on no bound, and those of whole known networks, which take long.
+# plugs pulled, which depend on no bound, and those of whole known networks, which take long; and those of presets,
+# as KerasHub wants a newer TensorFlow than the rest.
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.installed browser
 	$(LOWEST)/bin/pytest -n auto --maxprocesses 4 --dist loadfile tests --ignore tests/crash \
@@ -70,7 +71,7 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml $(LOCK)
 	else \
 		echo "$(LOCK) is for Python $(LOCKED_FOR), this is $(HERE): installing without it."; \
 		set -x; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,hub]'; \
 	fi
 	@touch $@ $(VENV)/.installed
 
@@ -79,7 +80,7 @@ lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 	$(BIN)/uv pip compile --no-config --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 		--only-binary :all: --generate-hashes --no-annotate --custom-compile-command 'make lock' \
-		--extra test pyproject.toml requirements/build.in --output-file $(LOCK)
+		--extra test --extra hub pyproject.toml requirements/build.in --output-file $(LOCK)
 	$(BIN)/uv pip compile --no-config --quiet --upgrade --python-version 3.11 --universal --only-binary :all: \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' \
 		requirements/build.in --output-file requirements/build.lock

@@ -53,7 +53,7 @@ def asked_for(*extras: str) -> list[Requirement]:
 @pytest.mark.parametrize(
     ("lock", "asked"),
     [
-        *[(DEV, requirement) for requirement in asked_for("test")],
+        *[(DEV, requirement) for requirement in asked_for("test", "hub")],
         *[
             (lock, Requirement(line))
             for lock in (DEV, BUILD)

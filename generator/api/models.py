@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.api.work import Settings, checked, own_folder
-from generator.config.schema import Config, is_place
+from generator.config.schema import Config, is_hub, is_place
 from generator.console.wording import guess_warning
 from generator.engines import opened
 from generator.errors import ModelError
@@ -139,6 +139,8 @@ def _path(path: str | Path) -> str:
 
 
 def _name_of(source: str) -> str:
+    if is_hub(source):
+        return source.removeprefix("kerashub:").rstrip("/").rpartition("/")[2]
     return Path(source).stem if is_place(source) else source
 
 

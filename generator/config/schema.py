@@ -87,7 +87,8 @@ class ModelConfig(Settings):
 
     source: str = ""
     """A built-in (`efficientnet-lite0`), a keras.applications name (`VGG19`), a saved `.keras` or `.h5`
-    file, or a factory `package.module:function`. Default: the model's own name in this file."""
+    file, a preset of KerasHub (a folder such as `./my-preset`, `kerashub:NAME`, `hf://OWNER/MODEL`), or a
+    factory `package.module:function`. Default: the model's own name in this file."""
     weights: str = "imagenet"
     """`imagenet`, `none` (random, seeded) or a weights file. Saved models and factories keep the weights
     that they have unless a file is named."""
@@ -249,9 +250,22 @@ class Config(Settings):
         return list(dict.fromkeys([*BUILT_IN, *self.recipes]))
 
 
+HUB = ("kerashub:", "hf://", "kaggle://")
+"""How the sources begin that are presets of KerasHub to be fetched."""
+
+
+def is_hub(source: str) -> bool:
+    """Whether a model's source names a preset of KerasHub that is fetched."""
+    return source.startswith(HUB)
+
+
 def is_place(source: str) -> bool:
     """Whether a model's source names something on disk, be it a saved model or not."""
-    return "://" not in source and (is_file_name(source) or "/" in source or "\\" in source)
+    return (
+        not is_hub(source)
+        and "://" not in source
+        and (is_file_name(source) or "/" in source or "\\" in source)
+    )
 
 
 def is_file_name(source: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from generator.config.content import content_digest
-from generator.config.schema import ModelConfig, is_place
+from generator.config.schema import ModelConfig, is_hub, is_place
 from generator.datasets.sources import Item
 from generator.engines.tasks import NamedFile
 from generator.models.efficientnet_lite import VARIANTS
@@ -38,7 +38,9 @@ def model_modules(name: str, config: ModelConfig) -> Sequence[str]:
     """The modules that are imported to open it: a factory's, those of `imports`, a package of weights."""
     source = config.source or name
     modules = list(config.imports)
-    if not is_place(source) and ":" in source:
+    if is_hub(source):
+        modules.append("keras_hub")
+    elif not is_place(source) and ":" in source:
         modules.append(source.partition(":")[0])
     if source in VARIANTS and config.weights == "imagenet":
         modules.append(VARIANTS[source].package)

@@ -58,11 +58,8 @@ def _folder(path: Path) -> str:
             f"made, or {_FACTORY}"
         )
     if (path / "config.json").is_file():
-        return (
-            "a preset of KerasHub, which its own package opens; give a factory, `source: package.module:"
-            f"function`, that returns e.g. keras_hub.models.Backbone.from_preset({path.name!r})"
-        )
-    return f"a folder, not a saved network (a .keras or .h5 file); {_FACTORY}"
+        return f"a preset of KerasHub is named as a folder, `source: ./{path.name}`"
+    return f"a folder, not a saved network (a .keras or .h5 file) nor a preset of KerasHub; {_FACTORY}"
 
 
 # -- what a file is made with ----------------------------------------------------------------------
@@ -75,7 +72,7 @@ Part = dict[str, Any]
 def read_parts(path: Path) -> list[Part]:
     """Everything that a saved network is made of; ModelError when the file does not say what that is."""
     try:
-        return list(_parts(_config(path)))
+        return list(parts_of(_config(path)))
     except RecursionError:
         raise ModelError(f"{path}: its layers are nested too deeply to be read") from None
     except Exception as error:  # whatever a broken file leads the readers of zip, HDF5 and JSON to
@@ -111,14 +108,15 @@ def _config(path: Path) -> Any:
         return json.loads(file.attrs["model_config"])
 
 
-def _parts(value: Any) -> Iterator[Part]:
+def parts_of(value: Any) -> Iterator[Part]:
+    """Whatever in plain JSON stands for an object; RecursionError for what is nested too deeply."""
     if isinstance(value, dict):
         if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict | str):
             yield value
         value = list(value.values())
     if isinstance(value, list):
         for inner in value:
-            yield from _parts(inner)
+            yield from parts_of(inner)
 
 
 def _own_code(parts: Iterable[Part]) -> Iterator[OwnCode]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from generator.cache.entries import Cache
-from generator.config.schema import ModelConfig, is_file_name
+from generator.config.content import content_digest
+from generator.config.schema import ModelConfig, is_file_name, is_place
 from generator.models import efficientnet_lite
 from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
@@ -49,9 +50,10 @@ def spec_digest(name: str, config: ModelConfig) -> str | None:
     the config imports.
     """
     source = config.source or name
-    if (":" in source and not is_file_name(source)) or config.imports:
+    named = source.startswith("kerashub:")  # such presets have versions, which KerasHub's own settles
+    if (":" in source and not is_file_name(source) and not named) or config.imports:
         return None
-    files = [Path(source)] if is_file_name(source) else []
+    files = [Path(source)] if is_place(source) else []
     if source in efficientnet_lite.VARIANTS and config.weights == "imagenet":
         files.append(efficientnet_lite.weights_path(source))
     files += [Path(config.weights)] if config.weights not in ("imagenet", "none") else []
@@ -64,6 +66,7 @@ def spec_digest(name: str, config: ModelConfig) -> str | None:
         "settings": config.model_dump(mode="json", exclude={"source", "layers", "channels", "recipes"}),
         "files": [_file_digest(path) for path in files],
         "versions": [version(package) for package in ("keras", "tensorflow", "pocket-microscope")],
+        "hub": _hub_version() if named or (is_place(source) and Path(source).is_dir()) else "",
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
@@ -86,7 +89,13 @@ def remember(digest: str | None, anatomy: Anatomy, cache: Cache) -> None:
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return content_digest(path)
     except OSError:
         return "unreadable"
+
+
+def _hub_version() -> str:
+    try:
+        return version("keras-hub")
+    except PackageNotFoundError:
+        return "none"

@@ -55,7 +55,7 @@ def saved(path: Path, config: ModelConfig) -> Opened:
             f"{path}: its layer {layers[0]} is a Lambda, whose Python code is not run from a file; make the "
             "network in a factory (`source: package.module:function`) and load its weights there"
         )
-    modules = [_module(name, f"imports: {name}") for name in config.imports]
+    found = modules(config.imports)
     import keras
 
     try:
@@ -64,12 +64,12 @@ def saved(path: Path, config: ModelConfig) -> Opened:
             told_as(f"{path}: not a readable Keras model"),
             warnings.catch_warnings(action="ignore"),
         ):
-            objects = _objects(files.own_code(parts) if modules else (), modules)
+            objects = _objects(files.own_code(parts) if found else (), found)
             network = keras.saving.load_model(path, objects, compile=False, safe_mode=True)
     except ModelError as error:
-        why = _why_not_opened(path, files.own_code(parts), config, modules)
+        why = why_not_opened(path, files.own_code(parts), config, found)
         raise ModelError(why or error.message) from error
-    return _own(network, str(path), config.weights, f"saved model {path.name}")
+    return adopted(network, str(path), config.weights, f"saved model {path.name}")
 
 
 def _objects(wanted: Iterable[OwnCode], modules: Sequence[ModuleType]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _objects(wanted: Iterable[OwnCode], modules: Sequence[ModuleType]) -> dict[s
     return {name: value for name, value in found if value is not None}
 
 
-def _why_not_opened(
+def why_not_opened(
     path: Path, needed: Sequence[OwnCode], config: ModelConfig, modules: Sequence[ModuleType]
 ) -> str:
     """What of the user's own code a file needs and does not get; nothing if that is not what it lacks."""
@@ -113,8 +113,7 @@ def made(source: str, config: ModelConfig) -> Opened:
 
     Raises ModelError for whatever its code raises, with the line that did.
     """
-    for name in config.imports:
-        _module(name, f"imports: {name}")
+    modules(config.imports)
     module_name, _, function_name = source.partition(":")
     if module_name.endswith(".py"):
         raise ModelError(f"{source}: {files.NO_MODULE}")
@@ -125,7 +124,7 @@ def made(source: str, config: ModelConfig) -> Opened:
     seed()
     with told_as(f"{source}: the factory raised"):
         network = factory()
-    return _own(network, source, config.weights, f"made by {source}")
+    return adopted(network, source, config.weights, f"made by {source}")
 
 
 # -- networks that are open already ------------------------------------------------------------------
@@ -136,7 +135,7 @@ def live(network: Any, source: str) -> Opened:
 
     Layers that are used get further nodes, and names that TensorFlow can bear: see `undisturbed`.
     """
-    return _own(network, source, "imagenet", "handed over as a live model")
+    return adopted(network, source, "imagenet", "handed over as a live model")
 
 
 def seed() -> None:
@@ -144,6 +143,11 @@ def seed() -> None:
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+def modules(names: Iterable[str]) -> list[ModuleType]:
+    """The modules that a config's `imports` names, imported; ModelError for one that can't be."""
+    return [_module(name, f"imports: {name}") for name in names]
 
 
 def _module(name: str, subject: str) -> ModuleType:
@@ -175,8 +179,21 @@ def _is_function_of(module: ModuleType, value: object) -> bool:
 # -- both ------------------------------------------------------------------------------------------
 
 
-def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
-    """A network of the user's own, with weights from a file if one is named; else it keeps those it has."""
+def adopted(
+    network: Any,
+    source: str,
+    weights: str,
+    origin: str,
+    said: Assumed | None = None,
+    *,
+    imagenet: bool = False,
+) -> Opened:
+    """A network of the user's own, with weights from a file if one is named; else it keeps those it has.
+
+    `said` is what it is known to want; without that it is asked, be it for a preprocessor that it carries or
+    for what it does to its input. Raises ModelError when it can't be shown.
+    """
+    said = said or _carried(network, source)
     with told_as(source):
         graph = with_graph(network, source)
     if weights not in ("imagenet", "none"):
@@ -201,8 +218,19 @@ def _own(network: Any, source: str, weights: str, origin: str) -> Opened:
         raise ModelError(f"{source}: takes input {shape}; how many colours must be known")
     untrusted.check_sizes(source, steps)
     whole = "int" in network.inputs[0].dtype
-    raw = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
-    return Opened(network, raw if whole else input_range.assumed(steps, colours), origin)
+    if whole:
+        said = Assumed(preprocessing.named("raw", colours), "it takes whole numbers")
+    known = imagenet and weights in ("imagenet", "none")
+    return Opened(network, said or input_range.assumed(steps, colours), origin, known)
+
+
+def _carried(network: Any, source: str) -> Assumed | None:
+    """What a task of KerasHub knows of the pictures that it takes, by the converter that it carries."""
+    converter = getattr(getattr(network, "preprocessor", None), "image_converter", None)
+    if converter is None:
+        return None
+    mapping = preprocessing.of_converter(converter, source)
+    return Assumed(mapping, "as its own preprocessor prepares pictures for it")
 
 
 def _load_weights(network: Any, path: Path) -> None:

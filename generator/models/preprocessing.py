@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.config.schema import Preprocessing as PreprocessingConfig
-from generator.errors import ModelError
+from generator.errors import ModelError, cause
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -100,6 +100,33 @@ def from_function(preprocess_input: Callable[[NDArray[Any]], Any]) -> Preprocess
     black, white, red = np.asarray(preprocess_input(probes), "float64").reshape(3, 3)
     bgr = bool(abs(red - black)[0] < abs(red - black)[2])
     return _affine(white - black, black, bgr)
+
+
+def of_converter(converter: Callable[[NDArray[Any]], Any], source: str) -> Preprocessing:
+    """The map that a layer which prepares pictures of [0, 255] makes, such as KerasHub's ImageConverter.
+
+    Raises ModelError when it is more than a scale and an offset a colour: what it gives for grey and for a
+    colour tells.
+    """
+
+    def one_place(pixels: NDArray[Any]) -> Any:
+        given = np.moveaxis(np.asarray(converter(pixels)), 1, -1) if first else np.asarray(converter(pixels))
+        return given[:, :1, :1]
+
+    first = getattr(converter, "data_format", None) == "channels_first"
+    colours = np.array([[[[128, 128, 128]]], [[[200, 30, 90]]]], "float32")
+    try:
+        mapping, given = from_function(one_place), one_place(colours)
+    except Exception as error:  # its settings may be anything
+        raise ModelError(
+            f"{source}: its {type(converter).__name__} can't be asked: {cause(error)}"
+        ) from error
+    if not np.allclose(given, mapping(colours / 255), rtol=1e-3, atol=1e-3):
+        raise ModelError(
+            f"{source}: its {type(converter).__name__} does more than to scale and shift colours; say with "
+            "`preprocessing:` what it makes of black and white"
+        )
+    return mapping
 
 
 def _affine(scale: NDArray[Any], offset: NDArray[Any], bgr: bool = False) -> Preprocessing:

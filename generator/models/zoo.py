@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from generator.config.content import read_class_names
-from generator.config.schema import ModelConfig, is_place
+from generator.config.schema import ModelConfig, is_hub, is_place
 from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError, cause
-from generator.models import efficientnet_lite, files, layout, own, preprocessing
+from generator.models import efficientnet_lite, files, hub, hub_folder, layout, own, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
 from generator.models.graph import flatten
 from generator.models.identity import fingerprint
@@ -96,9 +96,6 @@ def _read(opened: Opened, source: str, config: ModelConfig) -> Model:
 def _weights_in_words(source: str, weights: str) -> str:
     if weights not in ("imagenet", "none"):
         return f"weights from {Path(weights).name}"
-    if "://" in source:
-        words = "networks are not fetched; give a factory, `source: package.module:function`, that does it"
-        raise ModelError(f"{source}: {words}")
     if is_place(source) or ":" in source:
         return "its own weights"
     return "ImageNet weights" if weights == "imagenet" else "random weights"
@@ -116,13 +113,17 @@ def _start_names_afresh() -> None:
 
 
 def _open(source: str, config: ModelConfig) -> Opened:
-    if "://" in source:
-        words = "networks are not fetched; give a factory, `source: package.module:function`, that does it"
+    if "://" in source and not is_hub(source):
+        words = (
+            "is not fetched; give a preset (`kerashub:NAME`, `hf://OWNER/MODEL`) or a factory that does it"
+        )
         raise ModelError(f"{source}: {words}")
     if is_place(source) or ":" in source:
         if config.input_size is not None:
             words = "has an input size of its own; input_size is for networks known by name"
             raise ModelError(f"{source}: {words}")
+        if is_hub(source) or (is_place(source) and hub_folder.is_preset(Path(source))):
+            return hub.opened(source, config)
         return own.saved(Path(source), config) if is_place(source) else own.made(source, config)
     if config.imports:
         raise ModelError(f"{source}: needs no code of your own; imports is for saved networks and factories")

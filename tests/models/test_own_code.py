@@ -196,8 +196,14 @@ def text(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (preset, "a preset of KerasHub, which its own package opens; give a factory, "),
-        (lambda folder: folder, "a folder, not a saved network (a .keras or .h5 file); give a factory, "),
+        (
+            preset,
+            "a preset without weights; put model.weights.h5 or model.safetensors beside its config.json",
+        ),
+        (
+            lambda folder: folder,
+            "a folder, not a saved network (a .keras or .h5 file) nor a preset of KerasHub; give a",
+        ),
         (lambda folder: folder / "gone", "no such file"),
         (text, "not a saved network of Keras (a .keras or .h5 file); give a factory, "),
     ],
@@ -223,7 +229,7 @@ def test_a_folder_is_looked_for_beside_the_config(tmp_path: Path) -> None:
     preset(tmp_path)
     (tmp_path / "config.yaml").write_text("models:\n  m:\n    source: ./vit\n    layers: all\n")
     said = click_run("plan", tmp_path / "config.yaml")
-    assert said.exit_code == 2 and f"{tmp_path / 'vit'}: a preset of KerasHub" in said.output
+    assert said.exit_code == 2 and f"{tmp_path / 'vit'}: a preset without weights" in said.output
 
 
 @pytest.mark.parametrize("source", ["nets/own_nets.py:raises", "own_nets.py:raises", "/x/own_nets.py:raises"])
@@ -232,10 +238,13 @@ def test_a_factory_named_by_its_file_is_told_how_it_is_named(module: Path, sourc
     assert refused(source) == f"{source}: {words}"
 
 
-def test_nothing_is_fetched(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("models:\n  m:\n    source: hf://keras/vit\n    layers: all\n")
+def test_from_elsewhere_nothing_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("models:\n  m:\n    source: gs://keras/vit\n    layers: all\n")
     said = click_run("plan", tmp_path / "config.yaml")
-    assert said.exit_code == 2 and "models.m: hf://keras/vit: networks are not fetched; give" in said.output
+    assert (
+        said.exit_code == 2
+        and "models.m: gs://keras/vit: is not fetched; give a preset (`kerashub:NAME`" in said.output
+    )
 
 
 # -- factories -------------------------------------------------------------------------------------
