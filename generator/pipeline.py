@@ -21,10 +21,11 @@ from generator.engines.pictures import is_planned
 from generator.engines.tasks import Engine, Result, Task
 from generator.errors import CacheError, ModelError, UserError
 from generator.inquiries.pursuit import Pursuit, Round
+from generator.layers import layer_problems
 from generator.models.anatomy import Anatomy
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
-from generator.plan import Job, Plan, layer_problems, make_plan
+from generator.plan import Job, Plan, make_plan
 from generator.schedule import tasks_of
 from generator.timings import Timings
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -17,11 +15,11 @@ from typing import Any
 from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.channels import Channels
-from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
-from generator.config.schema import Config, LayerConfig, ModelConfig
+from generator.config.schema import Config
 from generator.datasets.sources import DataSet
 from generator.errors import UserError
+from generator.layers import channels_of, recipes_of, selected
 from generator.models.anatomy import Anatomy, Layer
 from generator.render import RENDERER_VERSION
 from generator.targets import Channel, Target, Unit, Whole
@@ -153,13 +151,13 @@ def make_plan(
     recipes: dict[str, Recipe] = {}
     identities: dict[str, dict[str, Any]] = {}
     for name, model in config.models.items():
-        for selection, layer in _selected(model, anatomies[name]):
-            for recipe_name in _recipes(selection, model):
+        for selection, layer in selected(model, anatomies[name]):
+            for recipe_name in recipes_of(selection, model):
                 if recipe_name not in recipes:
                     recipes[recipe_name] = config.recipe(recipe_name)
                     identities[recipe_name] = _identity(recipe_name, recipes[recipe_name])
                 key_of = keys_of(anatomies[name].fingerprint, identities[recipe_name])
-                for unit in _wanted(recipes[recipe_name], _channels(selection, model), layer):
+                for unit in _wanted(recipes[recipe_name], channels_of(selection, model), layer):
                     target = Target(layer.name, unit)
                     key = key_of(target)
                     jobs.setdefault((name, recipe_name, key), Job(name, target, recipe_name, key))
@@ -195,100 +193,3 @@ def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no
 
 def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> Sequence[Unit]:
     return [Whole()] if recipe.of_whole_layer else [Channel(c) for c in channels.select(layer.channels)]
-
-
-def _channels(selection: LayerConfig, model: ModelConfig) -> Channels:
-    return selection.channels if selection.channels is not None else model.channels
-
-
-def _recipes(selection: LayerConfig, model: ModelConfig) -> Sequence[str]:
-    return selection.recipes if selection.recipes is not None else model.recipes
-
-
-def _selected(model: ModelConfig, anatomy: Anatomy) -> Iterator[tuple[LayerConfig, Layer]]:
-    for selection in model.layers:
-        for layer in matching_layers(selection.name, anatomy):
-            yield selection, layer
-
-
-def matching_layers(pattern: str, anatomy: Anatomy) -> list[Layer]:
-    """The renderable layers that a name, a glob, `conv` or `all` stands for, from input to output."""
-    layers = [layer for layer in anatomy.layers if layer.renderable]
-    exact = [layer for layer in layers if layer.name == pattern]
-    if exact or pattern == "all":
-        return exact or layers
-    if pattern == "conv":
-        return [layer for layer in layers if "Conv" in layer.kind]
-    return [layer for layer in layers if fnmatch.fnmatchcase(layer.name, pattern)]
-
-
-def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator[Problem]:
-    """Layers that no network has, with the nearest names, channels out of range, recipes for other layers."""
-    for name, anatomy in anatomies.items():
-        if config.models[name].classes and (message := _classes_unfit(anatomy)):
-            yield Problem(("models", name, "classes"), message)
-        for index, selection in enumerate(config.models[name].layers):
-            location: Location = ("models", name, "layers", index)
-            layers = matching_layers(selection.name, anatomy)
-            if not layers:
-                yield Problem(location, _no_layer(selection.name, name, anatomy))
-            if selection.channels is not None:
-                place: Location = (*location, "channels")
-            else:
-                place = ("models", name, "channels")
-            for layer in layers:
-                for text in _channels(selection, config.models[name]).beyond(layer.channels):
-                    yield Problem(place, _no_channel(text, layer))
-                for recipe_name in _recipes(selection, config.models[name]):
-                    yield from _recipe_beyond(recipe_name, config, layer)
-            above: Location = location if selection.recipes is not None else ("models", name)
-            for recipe_name in _recipes(selection, config.models[name]):
-                if message := _unfit(recipe_name, config, layers, anatomy):
-                    yield Problem((*above, "recipes"), message)
-
-
-def _classes_unfit(anatomy: Anatomy) -> str:
-    """What is wrong with the number of a network's class names, or nothing."""
-    read = {before for layer in anatomy.layers for before in layer.inputs}
-    flat = [layer for layer in anatomy.layers if len(layer.shape) == 1]
-    if any(layer.channels == len(anatomy.classes) for layer in flat):
-        return ""
-    ends = [f"layer {layer.name!r} has {layer.channels:,}" for layer in flat if layer.name not in read]
-    return f"names {len(anatomy.classes):,} classes, but {' and '.join(ends) or 'the network has none'}"
-
-
-def _unfit(name: str, config: Config, layers: Sequence[Layer], anatomy: Anatomy) -> str:
-    """What keeps a recipe's objective from some of the layers, or nothing."""
-    read = {before for layer in anatomy.layers for before in layer.inputs}
-    objective = config.recipe(name).aim
-    found = [
-        (layer, why) for layer in layers if (why := objective.unfit(layer.shape, layer.name not in read))
-    ]
-    if not found:
-        return ""
-    others = f" (nor for {len(found) - 1} more of its layers)" if len(found) > 1 else ""
-    layer, why = found[0]
-    return f"recipe {name!r} is not for layer {layer.name!r}, which {why}{others}"
-
-
-def _recipe_beyond(name: str, config: Config, layer: Layer) -> Iterator[Problem]:
-    """Channels that a recipe names and the layer does not have."""
-    recipe = config.recipe(name)
-    named = {"direction": [channel for channel, _ in recipe.direction], "towards": [recipe.towards or 0]}
-    for setting, channels in named.items():
-        for channel in channels:
-            if not 0 <= channel < layer.channels:
-                yield Problem(("recipes", name, setting), _no_channel(str(channel), layer))
-
-
-def _no_layer(pattern: str, model: str, anatomy: Anatomy) -> str:
-    exists = any(layer.name == pattern for layer in anatomy.layers)
-    if exists:
-        return f"layer {pattern!r} of {model} has no channels that can be rendered"
-    names = [layer.name for layer in anatomy.layers if layer.renderable]
-    nearest = difflib.get_close_matches(pattern, names, n=3, cutoff=0)
-    return f"no layer {pattern!r} in {model}; the nearest are {', '.join(nearest)}"
-
-
-def _no_channel(text: str, layer: Layer) -> str:
-    return f"channels {text}: layer {layer.name!r} has {layer.channels}, 0 to {layer.channels - 1}"

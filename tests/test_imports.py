@@ -21,6 +21,7 @@ LEVELS = [
     {"models"},
     {"render", "evidence"},
     {"engines"},
+    {"layers"},
     {"plan"},
     {"timings"},
     {"schedule", "selection"},

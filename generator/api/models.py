@@ -15,10 +15,10 @@ from generator.config.schema import Config, is_hub, is_place
 from generator.console.wording import guess_warning
 from generator.engines import opened
 from generator.errors import ModelError
+from generator.layers import layer_problems
 from generator.models import zoo
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.undisturbed import undisturbed
-from generator.plan import layer_problems
 
 KEYWORDS = ("imagenet", "none")
 """Weights that are no file."""

@@ -15,7 +15,8 @@ from generator.cache.entries import Cache
 from generator.cache.records import Record
 from generator.errors import SomeFailed
 from generator.images import opened
-from generator.plan import Job, Plan, layer_problems, make_plan
+from generator.layers import layer_problems
+from generator.plan import Job, Plan, make_plan
 from generator.targets import WHOLE
 
 
