@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from generator import __version__
 from generator.config import presets
@@ -18,6 +19,7 @@ from generator.console.options import (
     debug_option,
     publish_options,
     quiet_option,
+    refuse_idle,
     render_options,
     shard_option,
 )
@@ -219,6 +221,8 @@ def publish(config: Path, debug: bool, **options: Any) -> None:
     """
     from generator.console import publishing
 
+    source = click.get_current_context().get_parameter_source
+    refuse_idle([name for name in options if source(name) is ParameterSource.COMMANDLINE])
     publishing.publish(config, **options)
 
 

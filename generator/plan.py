@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.channels import Channels
@@ -89,13 +92,16 @@ class Plan:
         """Jobs to be done; see `outlook`."""
         return self.outlook(cache)[0]
 
-    def outlook(self, cache: Cache, *, retry: bool = False) -> tuple[list[Job], dict[str, Failure]]:
+    def outlook(
+        self, cache: Cache, now: Snapshot | None = None, *, retry: bool = False
+    ) -> tuple[list[Job], dict[str, Failure]]:
         """Jobs without a whole entry in the cache, a key that several share listed once; without those that
         have failed and would fail again, of which it is said why, by key.
 
-        With `retry` those are tried again, and are due like the others.
+        `now` is what the cache holds, if that is known. With `retry` those are tried again, and are due like
+        the others.
         """
-        now = cache.snapshot(self.keys)
+        now = now or cache.snapshot(self.keys)
         missing = {job.key: job for job in reversed(self.jobs) if job.key not in now.entries}
         failed = () if retry else [key for key in missing if key in now.failures]
         hopeless = cache.lasting_failures(failed)
@@ -125,19 +131,22 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 def job_key(fingerprint: str, target: Target, recipe: Mapping[str, Any]) -> str:
     """The SHA-256 (hex) of everything that determines a picture, as canonical JSON; of a recipe, its
     identity."""
-    return keys_of(fingerprint, recipe)(target)
+    return _digest(_canonical({**target.identity, **_shared(fingerprint, recipe)}).encode())
 
 
-def keys_of(fingerprint: str, recipe: Mapping[str, Any]) -> Callable[[Target], str]:
-    """The same for many targets: what they share is written once."""
-    shared = _canonical({"weights": fingerprint, "recipe": recipe, "renderer": RENDERER_VERSION})
+def channel_keys(fingerprint: str, layer: str, recipe: Mapping[str, Any]) -> Callable[[int], str]:
+    """The same for many channels of a layer, or WHOLE: what they share is written once."""
+    # `channel` is the first name in canonical order, so the rest of the text is the same for all.
+    rest = _canonical({"layer": layer, **_shared(fingerprint, recipe)})[1:].encode()
+    return lambda channel: _digest(b'{"channel":%d,%b' % (channel, rest))
 
-    def key(target: Target) -> str:
-        # The names in a target's identity all come before `recipe`, so the order is that of the whole.
-        text = f"{_canonical(target.identity)[:-1]},{shared[1:]}"
-        return hashlib.sha256(text.encode()).hexdigest()
 
-    return key
+def _shared(fingerprint: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {"weights": fingerprint, "recipe": recipe, "renderer": RENDERER_VERSION}
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def make_plan(
@@ -147,22 +156,51 @@ def make_plan(
 
     Raises UserError when a file that a recipe names can't be read.
     """
-    jobs: dict[tuple[str, str, str], Job] = {}
-    recipes: dict[str, Recipe] = {}
-    identities: dict[str, dict[str, Any]] = {}
+    names = dict.fromkeys(
+        name
+        for model_name, model in config.models.items()
+        for selection, _ in selected(model, anatomies[model_name])
+        for name in recipes_of(selection, model)
+    )
+    recipes = {name: config.recipe(name) for name in names}
+    identities = {name: _identity(name, recipe) for name, recipe in recipes.items()}
+    with _no_collection():
+        jobs = tuple(_jobs(config, anatomies, recipes, identities))
+    return Plan(config, anatomies, recipes, identities, jobs, datasets or {})
+
+
+def _jobs(
+    config: Config,
+    anatomies: Mapping[str, Anatomy],
+    recipes: Mapping[str, Recipe],
+    identities: Mapping[str, Mapping[str, Any]],
+) -> Iterator[Job]:
+    """All jobs in order, each once however often it is asked for."""
+    groups: dict[tuple[str, str, str], dict[int, Job]] = {}
     for name, model in config.models.items():
         for selection, layer in selected(model, anatomies[name]):
-            for recipe_name in recipes_of(selection, model):
-                if recipe_name not in recipes:
-                    recipes[recipe_name] = config.recipe(recipe_name)
-                    identities[recipe_name] = _identity(recipe_name, recipes[recipe_name])
-                key_of = keys_of(anatomies[name].fingerprint, identities[recipe_name])
-                for unit in _wanted(recipes[recipe_name], channels_of(selection, model), layer):
-                    target = Target(layer.name, unit)
-                    key = key_of(target)
-                    jobs.setdefault((name, recipe_name, key), Job(name, target, recipe_name, key))
-    ordered = sorted(jobs.values(), key=_order(config, anatomies))
-    return Plan(config, anatomies, recipes, identities, tuple(ordered), datasets or {})
+            for recipe in recipes_of(selection, model):
+                key_of = channel_keys(anatomies[name].fingerprint, layer.name, identities[recipe])
+                jobs = groups.setdefault((name, layer.name, recipe), {})
+                for unit in _wanted(recipes[recipe], channels_of(selection, model), layer):
+                    if unit.channel not in jobs:
+                        target = Target(layer.name, unit)
+                        jobs[unit.channel] = Job(name, target, recipe, key_of(unit.channel))
+    for group_name in sorted(groups, key=_order(config, anatomies)):
+        jobs = groups[group_name]
+        yield from (jobs[channel] for channel in sorted(jobs))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Looking for garbage among a million values that all stay would take a third of the time they need."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _identity(name: str, recipe: Recipe) -> dict[str, Any]:
@@ -174,8 +212,10 @@ def _identity(name: str, recipe: Recipe) -> dict[str, Any]:
         raise UserError(f"recipe {name!r}: {file}: can't be read: {error.strerror or error}") from error
 
 
-def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no-untyped-def]
-    """Models as in the config, layers from input to output, recipes as first named, channels upwards."""
+def _order(
+    config: Config, anatomies: Mapping[str, Anatomy]
+) -> Callable[[tuple[str, str, str]], tuple[int, int, int]]:
+    """Models as in the config, layers from input to output, recipes as first named."""
     models = {name: place for place, name in enumerate(config.models)}
     layers = {
         (name, layer.name): place
@@ -183,12 +223,7 @@ def _order(config: Config, anatomies: Mapping[str, Anatomy]):  # type: ignore[no
         for place, layer in enumerate(anatomy.layers)
     }
     recipes = {name: place for place, name in enumerate(config.recipe_names())}
-    return lambda job: (
-        models[job.model],
-        layers[job.model, job.layer],
-        recipes[job.recipe_name],
-        job.channel,
-    )
+    return lambda group: (models[group[0]], layers[group[:2]], recipes[group[2]])
 
 
 def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> Sequence[Unit]:

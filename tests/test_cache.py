@@ -281,11 +281,19 @@ def test_what_was_looked_at_is_not_read_again(two: Cache, monkeypatch: pytest.Mo
     assert read == ["index"] * 2 + [f"entries/{OTHER[:3]}/{OTHER}.json"]
 
 
-@pytest.mark.parametrize("nonsense", [b"", b"{", b"whole entries 1", b"whole entries 1\nabc"])
+@pytest.mark.parametrize("name", [b"README.json", b"\xff.json", "\u00fcber.json".encode(), b".json"])
+def test_files_of_others_among_the_entries_are_passed_over(two: Cache, name: bytes) -> None:
+    (folder := two.place / "entries" / KEY[:3]).mkdir(exist_ok=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"not ours")
+    for _ in range(2):
+        assert two.keys() == {KEY, OTHER}
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"{", b"whole entries 1", b"whole entries 2\nabc"])
 def test_an_index_that_can_not_be_read_is_made_anew(two: Cache, nonsense: bytes) -> None:
     overwrite(two.place / "index", nonsense)
     assert two.keys() == {KEY, OTHER}
-    assert len((two.place / "index").read_bytes()) == 16 + 2 * 16
+    assert len((two.place / "index").read_bytes()) == 16 + 2 * 24
 
 
 def test_a_snapshot_is_of_one_moment(two: Cache) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 
 from generator.cache.entries import Cache
+from generator.cache.local import LocalStore
+from generator.cache.store import State
 from generator.evidence.facts import LayerFacts
 from generator.inquiries.everything import inquiries_of
 from generator.inquiries.inquiry import Inquiry
@@ -169,6 +171,22 @@ def test_plan_says_what_is_due(collected: tuple[Path, Ran], tmp_path: Path) -> N
     fresh.write_text(text)
     # A tally and a second look a layer, two ways between layers, and what two layers do to the classes.
     assert "evidence from shapes, 25 pictures: 10 pieces due" in click_run("plan", fresh).output
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--values"], ["status"], ["render", "--quiet"]])
+def test_one_look_at_the_cache_tells_what_is_due(
+    collected: tuple[Path, Ran], command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    listed = LocalStore.list
+
+    def noting(store: LocalStore, prefix: str = "") -> Iterator[tuple[str, State]]:
+        looked.append(prefix)
+        return listed(store, prefix)
+
+    monkeypatch.setattr(LocalStore, "list", noting)
+    assert click_run(*command, collected[0]).exit_code == 0
+    assert looked.count("entries/") == 1
 
 
 def test_prune_keeps_what_the_config_asks_for_and_no_more(

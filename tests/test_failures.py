@@ -129,6 +129,10 @@ def test_what_would_fail_again_is_not_tried_again_unless_that_is_asked_for(
     assert "7 of them before, and would again: --retry-failed tries." in again.output
     assert "Failed: infinite/norm/2 (channel): " in again.output
     assert click_run("plan", config).output.splitlines()[-1].startswith("In all 0 of 20 pictures are due")
+    stands = [line.split() for line in click_run("status", config).output.splitlines()]
+    assert ["infinite/norm", "3", "0", "1", "done", "but", "for", "failures"] in stands
+    assert ["In", "all", "13", "0", "7", "done", "but", "for", "failures"] in stands
+    assert stands[-1] == ["No", "run", "is", "on."]
     assert {key: cache.failure(key) for key in cache.failures()} == before
     only = "infinite/norm/2"
     retried = click_run("render", config, "--retry-failed", "--only", only, "--jobs", "1")

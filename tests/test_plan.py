@@ -135,6 +135,14 @@ def test_a_key_is_the_hash_of_what_the_design_says() -> None:
     assert key_of("f" * 64, "a", 1, recipe.identity()) == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_keys_of_a_plan_are_the_same_one_by_one_and_all_together(tmp_path: Path) -> None:
+    layers = "[all, {name: inner/mix, channels: '5, 0-2', recipes: [deepdream, neuron]}]"
+    made = plan(tmp_path, layers, "    recipes: [channel, negative, deepdream]\n")
+    assert {job.channel for job in made.jobs} == {WHOLE, *range(6)}
+    for job in made.jobs:
+        assert job.key == job_key("f" * 64, job.target, made.identities[job.recipe_name])
+
+
 UNSET = {"position": (0.1, 0.2), "direction": ((3, 1.0),), "towards": 7}
 """Values of fields that are empty by default."""
 

@@ -38,11 +38,10 @@ class Entries(Mapping[str, Stamp]):
 
     def add(self, key: str, files: Mapping[str, State]) -> None:
         """Put an entry in, its record among its files."""
-        kinds = tuple(sorted(files))
         self._places[key] = len(self._numbers)
-        self._numbers.append(self._kinds.setdefault(kinds, len(self._kinds)))
-        for kind in kinds:
-            self._numbers.extend(files[kind])
+        self._numbers.append(self._kinds.setdefault(tuple(files), len(self._kinds)))
+        for state in files.values():
+            self._numbers.extend(state)
 
     def __getitem__(self, key: str) -> Stamp:
         place = self._places[key]
@@ -50,7 +49,7 @@ class Entries(Mapping[str, Stamp]):
         numbers = self._numbers[place + 1 : place + 1 + 2 * len(kinds)]
         files = {kind: State(*numbers[2 * at : 2 * at + 2]) for at, kind in enumerate(kinds)}
         record = files.pop(RECORD)
-        return Stamp(record.written, record.size, False, tuple(files.items()))
+        return Stamp(record.written, record.size, False, tuple(sorted(files.items())))
 
     def __contains__(self, key: object) -> bool:
         return key in self._places
@@ -151,13 +150,16 @@ def failures_of(store: Store) -> dict[str, Stamp]:
 
 def files_of(store: Store) -> Iterator[tuple[str, dict[str, State]]]:
     """Each key that has any file, with its files by kind; leftovers of killed runs are passed over."""
-    before, files = "", dict[str, dict[str, State]]()
+    before, files = "/", dict[str, dict[str, State]]()
     for name, state in store.list("entries/"):
-        folder, _, file = name.rpartition("/")
-        if folder != before:
+        if not name.startswith(before):
             yield from files.items()
-            before, files = folder, {}
-        key, _, kind = file.partition(".")
-        if not kind.endswith(".tmp"):
-            files.setdefault(key, {})[kind] = state
+            before, files = name[: name.rindex("/") + 1], {}
+        key, _, kind = name[len(before) :].partition(".")
+        if kind.endswith(".tmp"):
+            continue
+        if key in files:
+            files[key][kind] = state
+        else:
+            files[key] = {kind: state}
     yield from files.items()

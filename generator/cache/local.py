@@ -81,9 +81,11 @@ class LocalStore:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
                 elif name.startswith(prefix):
-                    with suppress(FileNotFoundError):  # removed or renamed since the folder was read
+                    try:
                         found = entry.stat()
-                        yield name, State(found.st_size, found.st_mtime_ns)
+                    except FileNotFoundError:
+                        continue  # removed or renamed since the folder was read
+                    yield name, State(found.st_size, found.st_mtime_ns)
 
     def path(self, name: str) -> Path:
         """Where the file of that name is or would be."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.console.wording import duration, input_words, many, of_shard, size
 from generator.inquiries.everything import inquiries_of, pursuits_of
+from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.pursuit import Pursuit
 from generator.plan import Group, Plan, group
 from generator.schedule import task_of
 from generator.selection import Shard
@@ -24,14 +27,14 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
     recipe, then the sum."""
     for name, anatomy in plan.models.items():
         yield f"{name}: {input_words(anatomy)}"
-    cache = Cache(plan.config.cache)
-    due = {job.key for job in plan.due(cache)}
-    timings = Timings(cache)
+    cache, inquiries = Cache(plan.config.cache), inquiries_of(plan, shard=shard)
+    now, timings = snapshot_for(plan, inquiries, cache), Timings(cache)
+    due = {job.key for job in plan.outlook(cache, now)[0]}
     seconds: list[float | None] = []
     chosen = [job for job in plan.jobs if shard is None or job.key in shard]
     for members in group(chosen):
         waiting = replace(members, jobs=tuple(job for job in members.jobs if job.key in due))
-        pace = task_of(plan, members).pace
+        pace = task_of(plan, replace(members, jobs=members.jobs[:1])).pace
         seconds.append(timings.estimate(pace, len(waiting.jobs)) if waiting.jobs else 0.0)
         yield _line(members, waiting, seconds[-1])
     known = [value for value in seconds if value is not None]
@@ -43,15 +46,20 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
         f"In all {len(sizes):,} of {wanted:,} pictures{of_shard(shard)} are due: "
         f"{time_ if sizes else 'nothing to do'}, {size(disk)} of cache at most."
     )
-    yield from _evidence_due(plan, shard, cache, timings)
+    yield from _evidence_due(inquiries, shard, now.entries, timings)
+
+
+def snapshot_for(plan: Plan, pursuits: Sequence[Pursuit], cache: Cache) -> Snapshot:
+    """What the cache holds of a plan, and of all that is pursued besides: one look for both."""
+    return cache.snapshot(None if pursuits else plan.keys)
 
 
 def count_due(plan: Plan, shard: Shard | None = None) -> int:
     """How many pictures and pieces of evidence are due, of all or of a shard."""
-    cache = Cache(plan.config.cache)
-    pictures = sum(shard is None or job.key in shard for job in plan.due(cache))
-    there = cache.snapshot().entries
-    return pictures + sum(one.due(there) for one in pursuits_of(plan, shard=shard))
+    cache, pursuits = Cache(plan.config.cache), pursuits_of(plan, shard=shard)
+    now = snapshot_for(plan, pursuits, cache)
+    pictures = sum(shard is None or job.key in shard for job in plan.outlook(cache, now)[0])
+    return pictures + sum(one.due(now.entries) for one in pursuits)
 
 
 def values(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
@@ -61,10 +69,10 @@ def values(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
     yield f"site={plan.config.output}"
 
 
-def _evidence_due(plan: Plan, shard: Shard | None, cache: Cache, timings: Timings) -> Iterator[str]:
+def _evidence_due(
+    inquiries: Iterable[Inquiry], shard: Shard | None, there: Collection[str], timings: Timings
+) -> Iterator[str]:
     """A line for each model that is shown a data set."""
-    inquiries = inquiries_of(plan, shard=shard)
-    there = cache.snapshot().entries if inquiries else {}
     for inquiry in inquiries:
         pieces = inquiry.due(there)
         dataset = inquiry.survey.dataset

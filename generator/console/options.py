@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,3 +168,27 @@ def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+_ONLY_WITH = {
+    "squash": ("branch",),
+    "remote": ("branch",),
+    "shards": ("workflow",),
+    "runs": ("workflow",),
+    "install": ("workflow",),
+    "force": ("branch", "workflow"),
+}
+
+
+def refuse_idle(given: Collection[str]) -> None:
+    """Raises UserError when one of these options of `publish` would do nothing beside the others."""
+    if "split" in given and (others := [name for name in given if name not in ("split", "config", "debug")]):
+        raise UserError(
+            f"--split and --{others[0]}: --split only writes a site for each model; afterwards publish each "
+            "to a repository of its own: `publish --site site-split/MODEL --remote NAME --branch gh-pages`"
+        )
+    for name, companions in _ONLY_WITH.items():
+        if name in given and not set(companions) & set(given):
+            raise UserError(f"--{name} does nothing without {' or '.join(f'--{one}' for one in companions)}")
+    if "site" in given and "workflow" in given and "branch" not in given:
+        raise UserError("--site does nothing beside --workflow, which publishes the config's `output`")

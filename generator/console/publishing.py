@@ -16,6 +16,7 @@ from generator.console.session import open_plan
 from generator.console.wording import many, short
 from generator.errors import SomeFailed, UserError
 from generator.gallery.names import safe_names
+from generator.gallery.output import Output
 from generator.gallery.pages_host import SITE_LIMIT, megabytes
 from generator.gallery.site import build_site, only_writer, planned_pages
 from generator.inquiries.everything import settled
@@ -123,11 +124,15 @@ def _publish(git: Git, folder: Path, branch: str, remote: str, *, squash: bool, 
 
 
 def split_site(plan: Plan, path: Path) -> None:
-    """Write a site of its own for each model, and check each."""
+    """Write a site of its own for each model, and check each; those of models that are gone go too."""
     above = plan.config.output.with_name(f"{plan.config.output.name}-split")
-    for name, slug in safe_names(plan.config.models).items():
+    slugs = safe_names(plan.config.models)
+    cache = Cache(plan.config.cache)
+    for folder in above.glob("*/"):
+        if folder.name not in slugs.values() and not folder.is_symlink():
+            Output(folder, cache.gallery_path(folder)).remove()
+    for name, slug in slugs.items():
         part = of_model(plan, name, above / slug)
-        cache = Cache(part.config.cache)
         build_site(part, cache, settled(part, cache))
         _check(part, path, part.config.output, own=True)
     click.echo(f"Next: publish each of the folders in {short(above)}, from a repository of its own, say.")

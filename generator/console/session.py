@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from generator.cache.checking import read_entry
+from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.cache.holder import Waiting, busy
 from generator.cache.records import Failure
@@ -20,6 +21,7 @@ from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
 from generator.config.schema import Config, ModelConfig
+from generator.console.due import snapshot_for
 from generator.console.engines import take_engine
 from generator.console.log import Log, logging
 from generator.console.progress import Reporter, Several
@@ -72,13 +74,13 @@ class _Todo:
         cls, plan: Plan, chosen: Sequence[Job], pursuits: Sequence[Pursuit], *, force: bool, retry: bool
     ) -> _Todo:
         cache = Cache(plan.config.cache)
-        due, hopeless = (plan.jobs, {}) if force else plan.outlook(cache, retry=retry)
+        now = Snapshot({}, {}) if force else snapshot_for(plan, pursuits, cache)
+        due, hopeless = plan.outlook(cache, now, retry=retry)
         keys, wanted = {job.key for job in due}, {job.key: job for job in chosen}
-        there: Collection[str] = () if force or not pursuits else cache.snapshot().entries
         return cls(
             jobs=[job for key, job in wanted.items() if key in keys],
             pursuits=pursuits,
-            pieces=sum(one.due(there) for one in pursuits),
+            pieces=sum(one.due(now.entries) for one in pursuits),
             hopeless=[failure for key, failure in hopeless.items() if key in wanted],
         )
 

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
+from generator.console.due import snapshot_for
 from generator.console.wording import duration, many
 from generator.inquiries.everything import pursuits_of
 from generator.plan import Job, Plan, group
@@ -19,8 +20,9 @@ from generator.timings import Timings
 
 @dataclass
 class Standing:
-    """Of some pictures, how many are done, due, and due because they failed; `seconds` are what the due ones
-    will take, None where nothing was measured."""
+    """Of some pictures, how many are done, how many are due, and how many of those that are not done failed;
+    these are not due where they would fail again. `seconds` are what the due ones will take, None where
+    nothing was measured."""
 
     done: int = 0
     due: int = 0
@@ -34,14 +36,15 @@ class Standing:
 
 def how_it_stands(plan: Plan) -> Iterator[str]:
     """A line for each layer of each model, one for each model with more than one, and the sum."""
-    cache = Cache(plan.config.cache)
-    now, timings = cache.snapshot(plan.keys), Timings(cache)
+    cache, pursuits = Cache(plan.config.cache), pursuits_of(plan)
+    now, timings = snapshot_for(plan, pursuits, cache), Timings(cache)
+    due = {job.key for job in plan.outlook(cache, now)[0]}
     yield f"{'':<60} {'done':>9} {'due':>9} {'failed':>7}"
     total = Standing()
     for model, jobs in groupby(plan.jobs, key=lambda job: job.model):
         whole, layers = Standing(), 0
         for layer, own in groupby(jobs, key=lambda job: job.layer):
-            standing = _standing(plan, own, now.entries, now.failures, timings)
+            standing = _standing(plan, own, now, due, timings)
             yield _line(f"{model}/{layer}", standing)
             whole, layers = whole + standing, layers + 1
         if layers > 1:
@@ -49,9 +52,8 @@ def how_it_stands(plan: Plan) -> Iterator[str]:
         total += whole
     yield _line("In all", total)
     yield _running(cache, now, total.due)
-    if pursuits := pursuits_of(plan):
-        there = cache.snapshot().entries
-        pieces = sum(one.due(there) for one in pursuits)
+    if pursuits:
+        pieces = sum(one.due(now.entries) for one in pursuits)
         yield f"Evidence: {many(pieces, 'piece')} due"
 
 
@@ -68,24 +70,25 @@ def _running(cache: Cache, now: Snapshot, due: int) -> str:
 
 
 def _standing(
-    plan: Plan, jobs: Iterable[Job], there: Collection[str], failures: Collection[str], timings: Timings
+    plan: Plan, jobs: Iterable[Job], now: Snapshot, due: Collection[str], timings: Timings
 ) -> Standing:
     standing = Standing()
     for members in group(jobs):
-        due = [job for job in members.jobs if job.key not in there]
-        failed = sum(job.key in failures for job in due)
+        missing = [job for job in members.jobs if job.key not in now.entries]
+        waiting = [job for job in missing if job.key in due]
+        failed = sum(job.key in now.failures for job in missing)
         seconds: float | None = 0.0
-        if due:
-            pace = task_of(plan, replace(members, jobs=tuple(due[:1]))).pace
-            seconds = timings.estimate(pace, len(due))
-        standing += Standing(len(members.jobs) - len(due), len(due), failed, seconds)
+        if waiting:
+            pace = task_of(plan, replace(members, jobs=tuple(waiting[:1]))).pace
+            seconds = timings.estimate(pace, len(waiting))
+        standing += Standing(len(members.jobs) - len(missing), len(waiting), failed, seconds)
     return standing
 
 
 def _line(name: str, standing: Standing) -> str:
     counts = f"{standing.done:>9,} {standing.due:>9,} {standing.failed:>7,}"
     if not standing.due:
-        time_ = "done"
+        time_ = "done but for failures" if standing.failed else "done"
     elif standing.seconds is None:
         time_ = "time unknown yet"
     else:

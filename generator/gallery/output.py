@@ -59,9 +59,10 @@ class Output:
 
     def __init__(self, folder: Path, memory: Path, pictures: Path | None = None) -> None:
         self.folder = folder
-        self._pictures = pictures
+        self._pictures = pictures and pictures.absolute()
         self._memory = memory
         self._before: dict[str, Known] = {}
+        self._pictures_before: Path | None = None
         self._values_before: dict[str, Any] = {}
         self._read_memory()
         self._now: dict[str, Known] = {}
@@ -77,6 +78,7 @@ class Output:
             memory = json.loads(self._memory.read_bytes())
             self._before = {path: Known(*known) for path, known in memory["files"].items()}
             self._values_before = dict(memory["values"])
+            self._pictures_before = Path(memory["pictures"]) if memory["pictures"] else None
 
     def _look(self) -> tuple[dict[str, tuple[int, int]], set[str]]:
         """The files that are there, and pictures in the folder that have one of their own now."""
@@ -195,9 +197,12 @@ class Output:
             self._tally.removed += remove(path, self._root(path))
         for path in sorted(self._astray & self._ours):
             self._tally.removed += remove(path, self.folder)
+        if self._pictures_before and self._pictures_before != self._pictures:
+            self._tally.removed += _remove_from(self._pictures_before, filter(is_picture, self._ours))
         self._write_manifest(set(self._now))
         self.close()
-        memory = {"files": self._now, "values": self._values}
+        pictures = str(self._pictures) if self._pictures else ""
+        memory = {"files": self._now, "values": self._values, "pictures": pictures}
         write_atomically(self._memory, json.dumps(memory, separators=(",", ":")).encode(), durable=False)
         self._tally.bytes = sum(
             known.size for path, known in self._now.items() if self._root(path) == self.folder
@@ -207,6 +212,13 @@ class Output:
         )
         return self._tally
 
+    def remove(self) -> None:
+        """Remove all that is ours: this gallery is no longer wanted."""
+        for folder in (self.folder, self._pictures_before):
+            if folder:
+                _remove_from(folder, self._ours | {MANIFEST})
+        self._memory.unlink(missing_ok=True)
+
     # -- details -----------------------------------------------------------------------------------
 
     def _write_manifest(self, ours: set[str]) -> None:
@@ -214,6 +226,15 @@ class Output:
         place = self.place(MANIFEST)
         if place.write(text.encode()):
             place.settle()
+
+
+def _remove_from(folder: Path, ours: Iterable[str]) -> int:
+    """Remove these files of a folder, and itself if that was all; returns how many were there."""
+    there = sorted(dict(files(folder)).keys() & set(ours), key=_rank, reverse=True)
+    count = sum(remove(path, folder) for path in there)
+    with suppress(OSError):  # what is not ours stays, and so does the folder
+        folder.rmdir()
+    return count
 
 
 def _rank(path: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from generator.config.recipes import Recipe
 from generator.engines.pictures import PictureTask, Wanted
 from generator.inquiries.surveys import There
-from generator.plan import Plan, keys_of
+from generator.plan import Plan, job_key
 from generator.schedule import directions_together
 from generator.targets import Direction, Target
 
@@ -39,8 +39,8 @@ class Directions:
 
     def key(self, direction: Direction) -> str:
         """The key of a direction's picture."""
-        of = keys_of(self.plan.models[self.model].fingerprint, self._identity)
-        return of(Target(self.layer, direction))
+        fingerprint = self.plan.models[self.model].fingerprint
+        return job_key(fingerprint, Target(self.layer, direction), self._identity)
 
     def tasks(self, directions: Iterable[Direction], there: There) -> Iterator[PictureTask]:
         """The pictures that are due, a batch a task; equal directions have one picture."""

@@ -15,8 +15,9 @@ from generator.cache.entries import Cache
 from generator.config.reading import read_config
 from generator.console.publishing import split_site
 from generator.errors import ConfigError
+from generator.gallery.names import safe_names
 from generator.gallery.site import SiteReport, build_site
-from generator.plan import Plan
+from generator.plan import Plan, of_model
 from generator.publishing import checking
 from generator.publishing.checking import check_site
 from tests.evident import evidence_of
@@ -58,8 +59,14 @@ def test_pictures_at_another_address_are_in_a_folder_of_their_own(tmp_path: Path
     (problem,) = check_site(site, (), (ADDRESS, pictures)).problems
     assert f"1 picture is missing, such as {STEM}/channel/3.webp" in problem
     # And back again: what was moved is beside the pages, and the pages are as they were.
+    (pictures / "mine.webp").write_bytes(b"a picture of my own")
     back = build(plan)
     assert files(back.output) == together and check_site(site).problems == []
+    assert files(pictures) == {"mine.webp"}
+    (pictures / STEM / "channel").mkdir(parents=True)
+    (pictures / STEM / "channel" / "3.webp").write_bytes(b"a copy that somebody made")
+    build(plan)
+    assert files(pictures) == {"mine.webp", f"{STEM}/channel/3.webp"}
 
 
 def test_smaller_files_are_asked_for_in_the_config_and_written_from_the_same_cache(tmp_path: Path) -> None:
@@ -98,6 +105,21 @@ def test_a_split_site_has_a_complete_one_for_each_model(
         assert (part / "index.html").is_file() and check_site(part).problems == []
         assert len({path.split("/")[1] for path in files(part) if path.startswith("models/")}) == 1
     assert capsys.readouterr().out.count("is fit to be published") == len(parts)
+
+
+def test_the_site_of_a_model_that_left_the_config_goes_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+    plan = configured(rich_plan(tmp_path), pictures_url=ADDRESS)
+    split_site(plan, tmp_path / "config.yaml")
+    above = tmp_path / "site-split"
+    kept, gone = (above / slug for slug in safe_names(plan.config.models).values())
+    (gone / "CNAME").write_text("gallery.example.org")
+    (above / "notes").mkdir()
+    (above / "notes" / "mine.txt").write_text("mine")
+    before = files(kept)
+    one = of_model(plan, next(iter(plan.config.models)), plan.config.output)
+    split_site(one, tmp_path / "config.yaml")
+    assert files(kept) == before and files(gone) == {"CNAME"}
+    assert {path.name for path in above.iterdir()} == {kept.name, f"{kept.name}-pictures", gone.name, "notes"}
 
 
 @pytest.mark.parametrize(

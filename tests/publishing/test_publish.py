@@ -169,3 +169,39 @@ def test_another_folder_can_be_published(gallery: Path, site: Path, remote: Path
     lines(click_run("publish", "--site", site, "--branch", "other"))
     names = git(remote, "ls-tree", "-r", "--name-only", "other").splitlines()
     assert len(names) == len(files_of(site))
+
+
+def test_each_model_s_site_is_complete_served_and_crawled(gallery: Path, host: tuple[Path, str]) -> None:
+    folder, address = host
+    text = gallery.read_text()
+    gallery.write_text(text + text.partition("models:\n")[2].replace("  tiny:", "  The second:"))
+    said = lines(click_run("publish", "--split"))
+    assert sum("is fit to be published" in line for line in said) == 2
+    assert said[-1].startswith("Next: publish each of the folders in site-split,")
+    sites = sorted((gallery.parent / "site-split").iterdir())
+    assert len(sites) == 2
+    for site in sites:
+        shutil.copytree(site, folder / site.name)
+        pages = [path for path in crawl(f"{address}{site.name}/") if path.endswith(".html")]
+        assert len(pages) == len([name for name in files_of(site) if name.endswith(".html")]) - 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--split", "--branch", "gh-pages"], "--split and --branch: --split only writes a site for each"),
+        (["--split", "--workflow"], "--split and --workflow: "),
+        (["--split", "--site", "site"], "--split and --site: "),
+        (["--squash"], "--squash does nothing without --branch"),
+        (["--remote", "origin", "--workflow"], "--remote does nothing without --branch"),
+        (["--shards", "2"], "--shards does nothing without --workflow"),
+        (["--runs", "2", "--branch", "gh-pages"], "--runs does nothing without --workflow"),
+        (["--install", "x"], "--install does nothing without --workflow"),
+        (["--force"], "--force does nothing without --branch or --workflow"),
+        (["--workflow", "--site", "site"], "--site does nothing beside --workflow"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(gallery: Path, options: list[str], said: str) -> None:
+    (told,) = lines(click_run("publish", *options), code=2)
+    assert told.startswith(f"Error: {said}")
+    assert not (gallery.parent / "site-split").exists()
