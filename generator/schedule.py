@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from generator.config.recipes import Recipe
+from generator.engines.opened import stay
 from generator.engines.pictures import PictureTask, Wanted
 from generator.plan import Group, Job, Plan, group
 from generator.timings import Timings
 
 PIXELS_PER_BATCH = 4 * 160 * 160
 LARGEST_BATCH = 16
+_COPIED = 2 * 4
+"""Bytes for each of a network's weights that a compiled layer holds at most: two copies."""
+WORTH_TWICE = 32
+"""Batches of a layer beside which it costs little to compile it twice."""
 
 
 def batch_size(recipe: Recipe) -> int:
@@ -50,10 +55,28 @@ def task_of(plan: Plan, members: Group) -> PictureTask:
 
 
 def tasks_of(plan: Plan, jobs: Iterable[Job], timings: Timings) -> Iterator[PictureTask]:
-    """The tasks of jobs, in their order; each is told what was learnt until it is drawn."""
-    for members in group(jobs):
-        whole = task_of(plan, members)
+    """The tasks of jobs, in the order of `queue`; each is told what was learnt until it is drawn."""
+    for whole, wanted in _lots(plan, jobs):
+        yield replace(whole, wanted=wanted, precision=timings.learnt(whole.pace).get("precision"))
+
+
+def queue(plan: Plan, jobs: Iterable[Job]) -> list[str]:
+    """The keys of jobs in the order in which they are rendered."""
+    return [one.key for _, wanted in _lots(plan, jobs) for one in wanted]
+
+
+def _lots(plan: Plan, jobs: Iterable[Job]) -> Iterator[tuple[PictureTask, tuple[Wanted, ...]]]:
+    """What is rendered together: some pictures of each layer first, so that all of a gallery can be looked at
+    early, then the rest, layer by layer."""
+    wholes = [task_of(plan, members) for members in group(jobs)]
+    all_stay = stay([_COPIED * plan.models[whole.model].parameters for whole in wholes])
+    early = {}
+    for place, whole in enumerate(wholes):
         together = plan.config.batch or whole.batch
-        for start in range(0, len(whole.wanted), together):
-            precision = timings.learnt(whole.pace).get("precision")
-            yield replace(whole, wanted=whole.wanted[start : start + together], precision=precision)
+        if all_stay or len(whole.wanted) > WORTH_TWICE * together:
+            early[place] = together
+            yield whole, whole.wanted[:together]
+    for place, whole in enumerate(wholes):
+        together = plan.config.batch or whole.batch
+        for start in range(early.get(place, 0), len(whole.wanted), together):
+            yield whole, whole.wanted[start : start + together]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from generator.console.due import snapshot_for
 from generator.console.engines import take_engine
 from generator.console.log import Log, logging
 from generator.console.progress import Reporter, Several
+from generator.console.refreshing import Refresher
 from generator.console.reporting import (
     DEFAULT_CONFIG,
     announcement,
@@ -42,7 +43,7 @@ from generator.inquiries.everything import inquiries_of, pursuits_of, settled
 from generator.inquiries.pursuit import Pursuit
 from generator.inquiries.settling import skipped
 from generator.models.anatomy import Anatomy
-from generator.pipeline import Outcome, load_plan, run
+from generator.pipeline import Outcome, Progress, load_plan, run
 from generator.plan import Job, Plan
 from generator.selection import Shard
 from generator.selection import only as select
@@ -100,7 +101,9 @@ def work_off(
         if pages:
             check_pages(plan)
         engine = take_engine(options, plan, quiet)
-        outcome = render(plan, path, strict=strict, quiet=quiet, engine=engine, log=log, **options)
+        outcome = render(
+            plan, path, pages=pages, strict=strict, quiet=quiet, engine=engine, log=log, **options
+        )
         if pages:
             write_pages(plan, strict=strict, quiet=quiet, log=log)
     report_failures(outcome)
@@ -110,6 +113,7 @@ def render(
     plan: Plan,
     path: Path,
     *,
+    pages: bool,
     engine: Engine,
     only: tuple[str, ...],
     shard: Shard | None,
@@ -121,8 +125,9 @@ def render(
     quiet: bool,
     log: Log,
 ) -> Outcome:
-    """Render what is due of a plan, or of a part of it, showing progress. Raises Interrupted when it was
-    stopped midway, and CacheError when another run holds the cache, unless that is to be waited for."""
+    """Render what is due of a plan, or of a part of it, showing progress, and with `pages` writing some of
+    them meanwhile. Raises Interrupted when it was stopped midway, and CacheError when another run holds the
+    cache, unless that is to be waited for."""
     say = (lambda text: None) if quiet else click.echo
     named = select(plan, only) if only else plan.jobs
     chosen = [job for job in named if shard is None or job.key in shard]
@@ -139,7 +144,9 @@ def render(
             warn_of_guesses({job.model: plan.models[job.model] for job in todo.jobs})
         say(announcement(plan, len(todo.jobs), todo.pieces, engine.jobs, shard))
         how: Any = {"force": force, "time_limit": time_limit, "stop_at_failure": strict}
-        outcome, stopped = _worked_off(plan, todo, engine, log, quiet, how)
+        refresher = Refresher(plan, todo.jobs if pages else ())
+        with closing(refresher):
+            outcome, stopped = _worked_off(plan, todo, engine, log, refresher, quiet, how)
     if stopped:
         raise Interrupted(f"Stopped: {outcome.done:,} rendered, {left(outcome)} left. {resume(path, shard)}")
     say(summary(outcome, resume(path, shard), time_limit))
@@ -151,7 +158,7 @@ def _waiting(say: Callable[[str], None]) -> Waiting:
 
 
 def _worked_off(
-    plan: Plan, todo: _Todo, engine: Engine, log: Log, quiet: bool, how: Mapping[str, Any]
+    plan: Plan, todo: _Todo, engine: Engine, log: Log, also: Progress, quiet: bool, how: Mapping[str, Any]
 ) -> tuple[Outcome, bool]:
     """What a run did, and whether it was stopped before its end."""
     log.begin(len(todo.jobs), todo.pieces, engine.jobs)
@@ -159,7 +166,7 @@ def _worked_off(
         _stops(engine) as interrupted,
         Reporter(len(todo.jobs), todo.pieces, quiet=quiet) as reporter,
     ):
-        outcome = run(plan, todo.jobs, engine, Several(reporter, log), pursuits=todo.pursuits, **how)
+        outcome = run(plan, todo.jobs, engine, Several(reporter, log, also), pursuits=todo.pursuits, **how)
     stopped = interrupted() and bool(outcome.left or outcome.evidence_left)
     if stopped:
         ignore_stops()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 from generator.config.schema import ModelConfig
 from generator.errors import UserError
 
-KEPT = 4
-"""How many things are kept, compiled steps above all; each may hold copies of the network's weights."""
+KEPT, MOST = 4, 12
+"""How many things are kept in any case, compiled steps above all, and how many at most; each may hold copies
+of the network's weights."""
+ROOM = 512 << 20
+"""Bytes that they may hold together where they are more than the fewest."""
 
 T = TypeVar("T")
 
 _network: tuple[str, ModelConfig, Any] | None = None
-_kept: OrderedDict[Hashable, Any] = OrderedDict()
+_kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
 
 def network(name: str, config: ModelConfig, fingerprint: str) -> Any:
@@ -42,15 +45,26 @@ def put(name: str, config: ModelConfig, model: Any) -> None:
     _network = (name, config, model)
 
 
-def kept(key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives, made once for each key as long as it is among the last few that were asked for."""
+def kept(key: Hashable, make: Callable[[], T], size: int = ROOM // KEPT) -> T:
+    """What `make` gives, some `size` bytes, made once for each key as long as it is among the last that were
+    asked for: a few, or more where they are small."""
     if key not in _kept:
-        _kept[key] = make()
+        _kept[key] = make(), size
     _kept.move_to_end(key)
-    while len(_kept) > KEPT:
+    while len(_kept) > KEPT and not stay([held for _, held in _kept.values()]):
         _kept.popitem(last=False)
-    made: T = _kept[key]
+    made: T = _kept[key][0]
     return made
+
+
+def stay(sizes: Sequence[int]) -> bool:
+    """Whether things of these sizes, in bytes, are all kept."""
+    return len(sizes) <= KEPT or (len(sizes) <= MOST and sum(sizes) <= ROOM)
+
+
+def reserve(size: int) -> int:
+    """Bytes that all that is kept may come to, where each is of this size."""
+    return max(KEPT * size, min(MOST * size, ROOM))
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from generator.cache.records import Record
 from generator.config.recipes import FITTED, Recipe
 from generator.engines import encoding
-from generator.engines.opened import KEPT, forget, kept, network
+from generator.engines.opened import KEPT, ROOM, forget, kept, network, reserve
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output, Result
 from generator.errors import ModelError
@@ -27,6 +27,16 @@ class Setup:
 
     precision: str = "float32"
     batch: int = 1
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes: of `each` picture while it is made, of the network's `weights`, and of their `copies` in what is
+    compiled for a layer."""
+
+    each: int
+    weights: int
+    copies: int
 
 
 class _Stopped(Exception):
@@ -137,7 +147,7 @@ def _setting(task: PictureTask) -> tuple[Hashable, ...]:
 _precisions: dict[Hashable, str] = {}
 """The precision that all workers agreed on, for tasks that come without it."""
 
-_footprints: dict[Hashable, tuple[int, int]] = {}
+_footprints: dict[Hashable, Needs] = {}
 """What was found by `footprint_of`, by setting."""
 
 
@@ -175,15 +185,20 @@ def _usable(task: PictureTask, setup: Setup) -> Setup:
 def _batch(task: PictureTask, bench: Bench) -> int:
     if bench.memory is None:
         return task.batch
+    needs = _needs(task)
+    left = bench.memory - needs.weights - reserve(needs.copies)
+    return min(task.batch, max(1, int(min(bench.memory * task.share, left)) // needs.each))
+
+
+def _needs(task: PictureTask) -> Needs:
     place = _setting(task)
     if place not in _footprints:
         _footprints[place] = footprint_of(task)
-    each, kept_ = _footprints[place]
-    return min(task.batch, max(1, int(min(bench.memory * task.share, bench.memory - kept_)) // each))
+    return _footprints[place]
 
 
-def footprint_of(task: PictureTask) -> tuple[int, int]:
-    """Bytes that a picture of a task takes while it is made, and that are kept of its network meanwhile."""
+def footprint_of(task: PictureTask) -> Needs:
+    """What a task's pictures and its network take."""
     from generator.models.footprint import footprint
     from generator.models.surgery import cut
     from generator.render.ascent import canvas_of
@@ -195,7 +210,7 @@ def footprint_of(task: PictureTask) -> tuple[int, int]:
     # Each renderer has two networks, to climb and to measure in; one in bfloat16 is a copy of half the size.
     rough = recipe.precision != "float32"
     copies = found.copies + max(found.copies, found.weights // 2 if rough else 0)
-    return recipe.pictures * found.each, found.weights + KEPT * copies
+    return Needs(recipe.pictures * found.each, found.weights, copies)
 
 
 def _model(task: PictureTask) -> Any:
@@ -208,7 +223,9 @@ def _recipe(task: PictureTask) -> Recipe:
 
 
 def _renderer(task: PictureTask, setup: Setup) -> Any:
-    return kept((*_setting(task), setup), lambda: _new_renderer(task, setup))
+    known = _footprints.get(_setting(task))
+    size = ROOM // KEPT if known is None else known.copies
+    return kept((*_setting(task), setup), lambda: _new_renderer(task, setup), size)
 
 
 def _new_renderer(task: PictureTask, setup: Setup) -> Any:

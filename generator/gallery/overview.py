@@ -16,6 +16,7 @@ from generator.gallery.output import Output
 from generator.gallery.pages import ModelView, SiteView
 from generator.gallery.pictures import Encoding
 from generator.gallery.provenance import made_from
+from generator.gallery.running import Running, run_data
 from generator.gallery.script_data import search_data
 from generator.gallery.sections import Build
 from generator.gallery.sheets import Entry
@@ -31,16 +32,18 @@ class Overview:
     """All pages that are not a layer's or a channel's; they are few, and rendered in every build.
 
     Comes after `layers`, the sections of the site's layers by their folders, for it needs their summaries.
+    `running` is the run that goes on meanwhile, if one does.
     """
 
     site: SiteView
     layers: Mapping[str, LayerSection]
+    running: Running | None = None
 
     def addresses(self) -> Iterable[str]:
         """Its pages, data and collages."""
         site = self.site
         yield from (pages.INDEX, pages.ABOUT, pages.COMPARE, pages.NOT_FOUND, pages.SEARCH_DATA)
-        yield pages.FAILURES
+        yield from (pages.FAILURES, pages.RUN_DATA)
         yield from (model.path for model in site.models)
         if site.url:
             yield pages.SITEMAP
@@ -69,6 +72,7 @@ class Overview:
         page("compare.html", pages.COMPARE)
         page("404.html", pages.NOT_FOUND, style=build.templates.style)
         page("search.js", pages.SEARCH_DATA, data=search_data(self.site, build.summaries))
+        page("run.js", pages.RUN_DATA, run=run_data(self.running, self.site))
         build.output.write(pages.FAILURES, failures_export(self.layers.values(), build.snapshot))
         if self.site.url:
             page("sitemap.xml", pages.SITEMAP)

@@ -36,6 +36,7 @@ FAMILIES = "families/index.html"
 NOT_FOUND = "404.html"
 SITEMAP = "sitemap.xml"
 SEARCH_DATA = "data/search.js"
+RUN_DATA = "data/run.js"
 FAILURES = "data/failures.json"
 SOCIAL = "social.jpg"
 

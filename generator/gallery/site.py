@@ -25,6 +25,7 @@ from generator.gallery.output import Output
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link
 from generator.gallery.pictures import QUALITY, Encoded, Encoding, Finish, encode_all
+from generator.gallery.running import Running
 from generator.gallery.sections import Build, Files, Photos, Section
 from generator.gallery.sheets import Entry
 from generator.gallery.snapshot import CacheSnapshot
@@ -70,15 +71,17 @@ def check_gallery(plan: Plan) -> None:
     output.check(_addresses(sections))
 
 
-def build_site(plan: Plan, cache: Cache, evidence: Evidence | None = None) -> SiteReport:
+def build_site(
+    plan: Plan, cache: Cache, evidence: Evidence | None = None, running: Running | None = None
+) -> SiteReport:
     """Write the gallery of a plan, as far as the cache holds its pictures, into the config's output, with the
-    `evidence` that there is.
+    `evidence` that there is; `running` is the run that goes on meanwhile, if one does.
 
     Raises UserError as `check_gallery` does, and CacheError when a file can't be written or somebody else
     writes the gallery for long.
     """
     with only_writer(plan.config.output):
-        return _build_site(plan, cache, evidence or Evidence())
+        return _build_site(plan, cache, evidence or Evidence(), running)
 
 
 def planned_pages(plan: Plan) -> set[str]:
@@ -111,12 +114,12 @@ def only_writer(output: Path) -> Iterator[None]:
             output.rmdir()
 
 
-def _build_site(plan: Plan, cache: Cache, evidence: Evidence) -> SiteReport:
+def _build_site(plan: Plan, cache: Cache, evidence: Evidence, running: Running | None) -> SiteReport:
     notes, warnings = read_notes(plan.config.notes, plan)
     templates, snapshot = _templates(plan), CacheSnapshot.of(cache, _keys(plan, evidence))
     gathered = gather(plan, notes)
     with closing(_output(plan, cache)) as output:
-        sections = _sections(gathered, evidence, snapshot, templates, output, _finish(plan))
+        sections = _sections(gathered, evidence, snapshot, templates, output, _finish(plan), running)
         output.begin(_addresses(sections))
         encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
         with closing(_encoded(encodings, snapshot)) as encoded:
@@ -191,6 +194,7 @@ def _sections(
     templates: Templates,
     output: Output,
     finish: Finish,
+    running: Running | None = None,
 ) -> list[Section]:
     """All of them, in the order in which they are written."""
     known = {place: ref for place, ref in evidence.layers.items() if snapshot.has_entry(ref.key)}
@@ -216,7 +220,7 @@ def _sections(
         for model in gathered.site.models
         for place, layer in enumerate(model.layers)
     ]
-    overview = Overview(gathered.site, {section.layer.folder: section for section in layers})
+    overview = Overview(gathered.site, {section.layer.folder: section for section in layers}, running)
     # What the user has put there for the host already is left alone.
     needed = {path: data for path, data in pages_host.needed_files().items() if not output.is_foreign(path)}
     tables = Tables(gathered.site.models)

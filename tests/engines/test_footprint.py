@@ -100,7 +100,7 @@ def peak(batch):
     assert [picture.error for picture in work(task)] == [""] * batch
     # Not getrusage(): what it says of a process begins with the most that the one that started it has held.
     held = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-    return int(held[1]) * 1024, footprint_of(task)[0]
+    return int(held[1]) * 1024, footprint_of(task).each
 
 few, each = peak({FEW})
 many, _ = peak({MANY})

@@ -16,6 +16,7 @@ from PIL import Image
 from generator.cache.entries import Cache
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
+from generator.engines.opened import reserve
 from generator.engines.pictures import PictureTask
 from generator.engines.rendering import footprint_of
 from generator.engines.tasks import Bench, Result
@@ -160,7 +161,8 @@ def test_a_cut_network_computes_nearly_the_same_in_bfloat16(task: PictureTask) -
 
 
 def test_batches_are_cut_down_to_the_memory(task: PictureTask) -> None:
-    each, kept = footprint_of(task)
+    needs = footprint_of(task)
+    each, kept = needs.each, needs.weights + reserve(needs.copies)
     assert made_with(work(replace(task, share=0.5), Bench(memory=4 * each)), "batch") == 2
     assert made_with(work(task, Bench(memory=3 * each + kept)), "batch") == 3
     small = work(task, Bench(memory=1))
