@@ -193,16 +193,25 @@ def init(config: Path, preset: str) -> None:
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 shows it to other machines.")
+@click.option("--render", "rendering", is_flag=True, help="Render what is missing meanwhile; pages follow.")
 @debug_option
-def serve(config: Path, port: int, host: str, debug: bool) -> None:
-    """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C."""
+@click.pass_context
+def serve(ctx: click.Context, config: Path, port: int, host: str, rendering: bool, debug: bool) -> None:
+    """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C.
+
+    With --render the gallery need not be there: it grows while it is shown, and open pages say when there is
+    more to see.
+    """
     from generator.config.reading import read_config
-    from generator.console.serving import serve_folder
+    from generator.console import serving
 
     folder = read_config(config).check().output
-    if not (folder / "index.html").exists():
+    if rendering:
+        serving.serve_meanwhile(folder, port, host, lambda: ctx.invoke(build, config=config))
+    elif not (folder / "index.html").exists():
         raise UserError(f"{short(folder)}: holds no gallery yet; `build-site {config}` writes it")
-    serve_folder(folder, port, host)
+    else:
+        serving.serve_folder(folder, port, host)
 
 
 # -- to the public ---------------------------------------------------------------------------------

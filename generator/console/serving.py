@@ -11,6 +11,8 @@ import mimetypes
 import shutil
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
@@ -51,21 +53,45 @@ class _Stopped(BaseException):
 
 def serve_folder(folder: Path, port: int, host: str = LOOPBACK) -> None:
     """Serve a folder until Ctrl-C or SIGTERM; UserError if the address or the port can't be used."""
+    server = _server(folder, port, host)
     try:
-        server = Server(folder, port, host)
+        with on_stop(_stop), server:
+            _announce(server, folder)
+            server.serve_forever()
+    except _Stopped:
+        click.echo("")
+
+
+def serve_meanwhile(folder: Path, port: int, host: str, work: Callable[[], object]) -> None:
+    """The same while something is worked off, and afterwards; what that raises ends both."""
+    with _server(folder, port, host) as server:
+        _announce(server, folder)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            work()
+            with on_stop(_stop):
+                click.echo(f"{server.url} goes on; Ctrl-C ends it.")
+                threading.Event().wait()
+        except _Stopped:
+            click.echo("")
+        finally:
+            server.shutdown()
+
+
+def _server(folder: Path, port: int, host: str) -> Server:
+    try:
+        return Server(folder, port, host)
     except socket.gaierror:
         raise UserError(f"--host {host}: is no address; 0.0.0.0 stands for all of this machine's") from None
     except OSError as error:
         what = f"port {port}" if host == LOOPBACK else f"{host}, port {port},"
         raise UserError(f"{what} can't be used: {error.strerror}; choose one with --port") from None
-    try:
-        with on_stop(_stop), server:
-            if not server.is_ours:
-                click.echo("Note: every machine that reaches this address can see the gallery.", err=True)
-            click.echo(f"{server.url} shows {short(folder)}; Ctrl-C ends it.")
-            server.serve_forever()
-    except _Stopped:
-        click.echo("")
+
+
+def _announce(server: Server, folder: Path) -> None:
+    if not server.is_ours:
+        click.echo("Note: every machine that reaches this address can see the gallery.", err=True)
+    click.echo(f"{server.url} shows {short(folder)}; Ctrl-C ends it.")
 
 
 def _stop() -> None:

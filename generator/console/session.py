@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,6 @@ from generator.console.due import snapshot_for
 from generator.console.engines import take_engine
 from generator.console.log import Log, logging
 from generator.console.progress import Reporter, Several
-from generator.console.refreshing import Refresher
 from generator.console.reporting import (
     DEFAULT_CONFIG,
     announcement,
@@ -47,6 +46,9 @@ from generator.pipeline import Outcome, Progress, load_plan, run
 from generator.plan import Job, Plan
 from generator.selection import Shard
 from generator.selection import only as select
+
+if TYPE_CHECKING:
+    from generator.console.refreshing import Refresher
 
 
 def open_plan(path: Path, quiet: bool) -> Plan:
@@ -113,7 +115,6 @@ def render(
     plan: Plan,
     path: Path,
     *,
-    pages: bool,
     engine: Engine,
     only: tuple[str, ...],
     shard: Shard | None,
@@ -124,6 +125,7 @@ def render(
     strict: bool,
     quiet: bool,
     log: Log,
+    pages: bool = False,
 ) -> Outcome:
     """Render what is due of a plan, or of a part of it, showing progress, and with `pages` writing some of
     them meanwhile. Raises Interrupted when it was stopped midway, and CacheError when another run holds the
@@ -144,13 +146,19 @@ def render(
             warn_of_guesses({job.model: plan.models[job.model] for job in todo.jobs})
         say(announcement(plan, len(todo.jobs), todo.pieces, engine.jobs, shard))
         how: Any = {"force": force, "time_limit": time_limit, "stop_at_failure": strict}
-        refresher = Refresher(plan, todo.jobs if pages else ())
+        refresher = _refresher(plan, todo.jobs if pages else ())
         with closing(refresher):
             outcome, stopped = _worked_off(plan, todo, engine, log, refresher, quiet, how)
     if stopped:
         raise Interrupted(f"Stopped: {outcome.done:,} rendered, {left(outcome)} left. {resume(path, shard)}")
     say(summary(outcome, resume(path, shard), time_limit))
     return outcome
+
+
+def _refresher(plan: Plan, jobs: Sequence[Job]) -> Refresher:
+    from generator.console.refreshing import Refresher
+
+    return Refresher(plan, jobs)
 
 
 def _waiting(say: Callable[[str], None]) -> Waiting:

@@ -110,9 +110,10 @@ def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path
     shown = {photo for path in lists for photo in re.findall(r"photos/\w+.webp", path.read_text("utf-8"))}
     reached |= lists | {site.output / photo for photo in shown}
     files = {site.output / name for name in files_of(site.output)}
-    # These are for hosts and search engines.
+    # These are for hosts and search engines, and one is for the script.
     unlinked = {path.name for path in files - reached} - {
         "404.html",
+        "run.js",
         "search.js",
         "sitemap.xml",
         ".nojekyll",

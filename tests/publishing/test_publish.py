@@ -149,7 +149,7 @@ def test_it_is_published_cloned_served_and_crawled(
     assert set(reached.values()) <= set(site.values())
     missed = {name for name in site if name not in reached and "sheet-" not in name}
     assert missed <= {
-        *("404.html", "data/search.js", ".nojekyll", ".pocket-microscope.json", "social.jpg"),
+        *("404.html", "data/search.js", "data/run.js", ".nojekyll", ".pocket-microscope.json", "social.jpg"),
         *("static/map.css", "static/map.js"),
     }
 
