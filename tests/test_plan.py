@@ -18,8 +18,9 @@ from generator.config.cookbook import BUILT_IN
 from generator.config.reading import read_config
 from generator.config.recipes import RECIPE_FILES
 from generator.errors import UserError
-from generator.layers import layer_problems, matching_layers
+from generator.layers import layer_problems
 from generator.models.anatomy import Anatomy, Layer
+from generator.models.deriving import matching_layers
 from generator.plan import Job, Plan, group, job_key, make_plan
 from generator.render import RENDERER_VERSION
 from generator.selection import only

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from generator.config.derived import ConceptsConfig, DictionaryConfig
 from generator.config.recipes import Recipe
 from generator.config.schema import (
     Channels,
@@ -32,6 +33,8 @@ PARTS = (
     Config,
     ModelConfig,
     LayerConfig,
+    ConceptsConfig,
+    DictionaryConfig,
     Preprocessing,
     DatasetConfig,
     EvidenceConfig,

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from generator.config.channels import Channels
 from generator.config.conflicts import Conflict, ConflictError
+from generator.config.derived import ConceptsConfig, DictionaryConfig
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
 from generator.config.schema import (
@@ -126,6 +127,8 @@ def _leave_out(raw: dict[str, Any], location: Location) -> None:
             _put(raw, layer, _no_layer(_inside(raw, layer)))
         case ("models", _, "layers", int(_), "channels", *_):
             _put(raw, location[:5], _NO_CHANNELS)
+        case ("models", _, "layers", int(_), "concepts" | "dictionary" as derived, *_):
+            _inside(raw, location[:4]).pop(derived, None)
         case (*_, "recipes", int(_)):
             _put(raw, location, "channel")
         case (*around, last):
@@ -241,6 +244,10 @@ def _words_of_field(location: Location, kind: str) -> str:
             return "should say the weight of each channel, as in {3: 1.0, 17: -0.5}"
         case ("models", _, "layers", int(_)), "model_type":
             return "should be a layer's name or a mapping of settings"
+        case ("models", _, "layers", int(_), "concepts"), "model_type":
+            return "should be how many concepts, or a mapping of settings"
+        case ("models", _, "layers", int(_), "dictionary"), "model_type":
+            return "should be a file's path, or a mapping of settings"
         case ("models", _, "preprocessing", *_), "literal_error":
             return "should be auto, unit, raw, tf, caffe, torch or a mapping of settings"
     return ""
@@ -266,8 +273,13 @@ def _known_keys(location: Location) -> list[str]:
         return list(PicturesConfig.model_fields)
     if location[0] == "recipes":
         return [*RecipeConfig.model_fields, *Recipe.model_fields]
-    parts: dict[str | int, type[BaseModel]] = {"layers": LayerConfig, "preprocessing": Preprocessing}
-    part = next((parts[name] for name in location[2:] if name in parts), ModelConfig)
+    parts: dict[str | int, type[BaseModel]] = {
+        "concepts": ConceptsConfig,
+        "dictionary": DictionaryConfig,
+        "layers": LayerConfig,
+        "preprocessing": Preprocessing,
+    }
+    part = next((parts[name] for name in parts if name in location[2:-1]), ModelConfig)
     return list(part.model_fields)
 
 

@@ -11,7 +11,7 @@ from generator.config.addresses import unusable_address
 from generator.config.content import read_class_names
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
-from generator.config.schema import Config, DatasetConfig, ModelConfig, RecipeConfig, is_place
+from generator.config.schema import Config, DatasetConfig, LayerConfig, ModelConfig, RecipeConfig, is_place
 from generator.errors import ModelError
 from generator.images import opened
 
@@ -74,7 +74,16 @@ def _model(model: ModelConfig, place: Location, where: _Where) -> ModelConfig:
         changes["weights"] = str(where.of(model.weights, (*place, "weights")) or "none")
     if model.classes is not None:
         changes["classes"] = where.of_class_names(model.classes, (*place, "classes"))
-    return model.model_copy(update=changes)
+    layers = [_layer(layer, (*place, "layers", index), where) for index, layer in enumerate(model.layers)]
+    return model.model_copy(update={**changes, "layers": layers})
+
+
+def _layer(layer: LayerConfig, place: Location, where: _Where) -> LayerConfig:
+    if layer.dictionary is None:
+        return layer
+    file = where.of(layer.dictionary.file, (*place, "dictionary"))
+    found = file and layer.dictionary.model_copy(update={"file": file})
+    return layer.model_copy(update={"dictionary": found})
 
 
 def _dataset(dataset: DatasetConfig, place: Location, where: _Where) -> DatasetConfig:
@@ -114,6 +123,10 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
         file = Path(model.weights)
         if model.weights not in ("imagenet", "none") and not is_wrong(*field) and not file.is_file():
             yield Problem(field, f"no such weights file: {file}")
+        for index, layer in enumerate(model.layers):
+            field = ("models", name, "layers", index, "dictionary")
+            if layer.dictionary and not is_wrong(*field) and not layer.dictionary.file.is_file():
+                yield Problem(field, f"no such file: {layer.dictionary.file}")
     yield from _missing_pictures(config, is_wrong)
 
 

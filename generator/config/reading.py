@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.config import places
+from generator.config.channels import Channels
 from generator.config.cookbook import BUILT_IN
 from generator.config.mistakes import read_recipe, read_settings, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
@@ -19,6 +20,9 @@ from generator.config.recipes import Recipe
 from generator.config.schema import NO_EVIDENCE, Config, ModelConfig, RecipeConfig
 from generator.config.yaml_file import Yaml, read_yaml
 from generator.errors import ConfigError, UserError
+
+DERIVED = ("concepts", "dictionary")
+"""The settings of a layer that make a layer of their own."""
 
 
 @dataclass
@@ -69,6 +73,7 @@ def _gathered(read: Yaml, path: Path) -> ConfigFile:
     file = ConfigFile(path, config, read.lines, [*read.problems, *problems])
     file.problems += _nameless(file)
     file.problems += _evidence(file)
+    file.problems += _layers(file)
     file.config = _usable_recipes(file)
     file.config = places.absolute(file.config, path.resolve().parent, file.problems)
     file.problems += places.problems(file.config, path.resolve().parent, file.is_wrong)
@@ -116,6 +121,17 @@ def _evidence(file: ConfigFile) -> Iterator[Problem]:
             yield Problem(place, f"no data set {model.evidence!r}{hint}")
 
 
+def _layers(file: ConfigFile) -> Iterator[Problem]:
+    """Layers of which nothing is asked for."""
+    for name, model in file.config.models.items():
+        for index, layer in enumerate(model.layers):
+            place: Location = ("models", name, "layers", index)
+            derived = layer.concepts or layer.dictionary
+            if layer.channels == Channels(()) and not derived and not file.is_wrong(*place):
+                message = "is `none`, and there are no `concepts` and no `dictionary`"
+                yield Problem((*place, "channels"), message)
+
+
 # -- recipes ---------------------------------------------------------------------------------------
 
 
@@ -155,9 +171,17 @@ def _with_usable(model: ModelConfig, place: Location, config: Config, file: Conf
         recipes = None if layer.recipes is None else _known(layer.recipes, (*at, "recipes"), config, file)
         # Of a layer without a name nothing can be said, but its recipes' names can be wrong.
         asked = [] if file.is_wrong(*at, "name") else recipes
-        layers.append(layer.model_copy(update={"recipes": asked}))
+        derived = {part: _derived(getattr(layer, part), (*at, part), config, file) for part in DERIVED}
+        layers.append(layer.model_copy(update={"recipes": asked, **derived}))
     recipes = _known(model.recipes, (*place, "recipes"), config, file)
     return model.model_copy(update={"layers": layers, "recipes": recipes})
+
+
+def _derived(part: Any, place: Location, config: Config, file: ConfigFile) -> Any:
+    """The same of the recipes of a layer's concepts or dictionary."""
+    if part is None or part.recipes is None:
+        return part
+    return part.model_copy(update={"recipes": _known(part.recipes, (*place, "recipes"), config, file)})
 
 
 def _known(names: Sequence[str], place: Location, config: Config, file: ConfigFile) -> list[str]:

@@ -15,6 +15,7 @@ from generator.config.addresses import place_of
 from generator.config.base import Settings
 from generator.config.channels import Channels
 from generator.config.cookbook import BUILT_IN
+from generator.config.derived import ConceptsField, DictionaryField, channels_or_none
 from generator.config.recipes import Recipe
 
 NO_EVIDENCE = "none"
@@ -73,10 +74,15 @@ class LayerConfig(Settings):
 
     name: str
     """Layer name, glob (`block5*_add`), `conv` or `all`."""
-    channels: ChannelsField | None = None
-    """Which channels; default: the model's `channels`."""
+    channels: Annotated[Channels, BeforeValidator(channels_or_none)] | None = None
+    """Which channels; default: the model's `channels`. `none` where only concepts or a dictionary are
+    wanted."""
     recipes: Names | None = None
     """Names of recipes; default: the model's `recipes`."""
+    concepts: ConceptsField | None = None
+    """So many concepts of the layer, found in the data set, as a layer of their own; or a mapping."""
+    dictionary: DictionaryField | None = None
+    """A file with a dictionary of your own, whose features become a layer of their own; or a mapping."""
 
 
 LayerField = Annotated[LayerConfig, BeforeValidator(_as_layer)]

@@ -72,7 +72,9 @@ def words(part: type[BaseModel]) -> dict[str, str]:
     assert isinstance(tree, ast.ClassDef)
     found = {}
     for statement, after in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        if not statement.target.id.startswith("_"):
             assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), statement.target.id
             found[statement.target.id] = " ".join(str(after.value.value).split())
     return found

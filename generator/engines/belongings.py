@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from generator.config.content import content_digest
-from generator.config.schema import ModelConfig, is_hub, is_place
+from generator.config.schema import LayerConfig, ModelConfig, is_hub, is_place
 from generator.datasets.sources import Item
 from generator.engines.tasks import NamedFile
 from generator.models.efficientnet_lite import VARIANTS
@@ -16,10 +16,12 @@ _NO_FILE = ("imagenet", "none")
 
 
 def model_files(name: str, config: ModelConfig) -> list[NamedFile]:
-    """The network's file, its weights and its class names, where they are files. OSError if unreadable."""
+    """The network's file, its weights, class names and dictionaries, where they are files. OSError if
+    unreadable."""
     named = [Path(config.source)] if is_place(config.source or name) else []
     named += [] if config.weights in _NO_FILE else [Path(config.weights)]
     named += [] if config.classes is None else [config.classes]
+    named += [path for layer in config.layers for path in _dictionaries(layer)]
     return [NamedFile(path, content_digest(path)) for path in named]
 
 
@@ -31,7 +33,25 @@ def moved_model(config: ModelConfig, places: Mapping[Path, Path]) -> ModelConfig
         if (named := getattr(config, field)) and Path(named) in places
     }
     classes = config.classes and places.get(config.classes)
-    return config.model_copy(update={**changes, "classes": classes or config.classes})
+    layers = [_moved_layer(layer, places) for layer in config.layers]
+    return config.model_copy(update={**changes, "classes": classes or config.classes, "layers": layers})
+
+
+def _dictionaries(layer: LayerConfig) -> Iterator[Path]:
+    if layer.dictionary is not None:
+        yield layer.dictionary.file
+    if layer.concepts is not None:
+        yield from layer.concepts.found.values()
+
+
+def _moved_layer(layer: LayerConfig, places: Mapping[Path, Path]) -> LayerConfig:
+    dictionary, concepts = layer.dictionary, layer.concepts
+    if dictionary is not None:
+        file = places.get(dictionary.file, dictionary.file)
+        dictionary = dictionary.model_copy(update={"file": file})
+    if concepts is not None:
+        concepts = concepts.known({base: places.get(path, path) for base, path in concepts.found.items()})
+    return layer.model_copy(update={"dictionary": dictionary, "concepts": concepts})
 
 
 def model_modules(name: str, config: ModelConfig) -> Sequence[str]:

@@ -2,12 +2,13 @@
 
 Where the scores are an affine function of the layer (behind it are pooling and a dense layer) it is read off
 exactly. Elsewhere it is gradient times activation on photos, for the classes that each may be taken for.
+Features of a derived layer do what their directions do among the channels of the layer behind it.
 Source: Simonyan et al. 2013; Shrikumar et al. 2016.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generator.evidence.effects import CONSIDERED, Effects, strongest
+from generator.models.derived import branch_of
 from generator.models.tail import Scored, Tail
 from generator.models.taps import input_canvas
 
@@ -43,13 +45,19 @@ class Scorer:
         self.canvas = input_canvas(network)
         self.colours = int(network.inputs[0].shape[-1])
         tail = Tail(network, scores)
-        rests = {layer: tail.affine(layer) for layer in layers}
+        self._branches = {layer: branch for layer in layers if (branch := branch_of(network, layer))}
+        rests = {layer: tail.affine(self._base(layer)) for layer in layers}
         self._rests = {layer: rest for layer, rest in rests.items() if rest is not None}
         self.exact = tuple(self._rests)
         self.layers = tuple(layer for layer in layers if layer not in self._rests)
-        self._scored = tail.scored(self.layers)
+        derived = [layer for layer in self.layers if layer in self._branches]
+        self._scored = tail.scored([*map(self._base, self.layers), *derived])
         self._preprocess = preprocess
         self._gradients = tf.function(self._gradients_of, autograph=False)
+
+    def _base(self, layer: str) -> str:
+        """The network's own layer whose channels a layer's effects come from: mostly itself."""
+        return self._branches[layer].base if layer in self._branches else layer
 
     def read(
         self, pictures: Iterable[Picture], stopping: Callable[[], bool] = lambda: False
@@ -60,6 +68,8 @@ class Scorer:
             if stopping():
                 return None
             weights = _slopes(rest)
+            if layer in self._branches:
+                weights = self._branches[layer].decoder @ weights
             numbers = np.arange(weights.shape[1])
             found[layer] = strongest(weights, weights, np.zeros_like(numbers), numbers, exact=True)
         if not self.layers:
@@ -83,11 +93,24 @@ class Scorer:
         numbers, effects = self._gradients(tf.constant(padded))
         return numbers.numpy()[:count], [effect.numpy().swapaxes(0, 1)[:count] for effect in effects]
 
+    def _active(self, outputs: Sequence[tf.Tensor], features: Sequence[tf.Tensor]) -> Iterator[tf.Tensor]:
+        """Of each layer what its channels, or its features, do."""
+        own = iter(features)
+        for layer, output, axis in zip(self.layers, outputs, self._scored.axes, strict=False):
+            yield _last(next(own), -1) if layer in self._branches else _last(output, axis)
+
+    def _along(self, gradients: Iterable[tf.Tensor]) -> Iterator[tf.Tensor]:
+        """Gradients along channels as those along channels, or along features."""
+        for layer, gradient in zip(self.layers, gradients, strict=False):
+            branch = self._branches.get(layer)
+            yield tf.tensordot(gradient, branch.decoder.T, 1) if branch else gradient
+
     def _gradients_of(self, pixels: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         shown = self._preprocess(tf.cast(pixels, tf.float32) / 255)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(shown)  # a network without weights to train is followed by nothing else
             *outputs, scores = self._scored.model(shown, training=False)
+            outputs, features = outputs[: len(self.layers)], outputs[len(self.layers) :]
             considered = min(CONSIDERED, scores.shape[-1])
             numbers = tf.math.top_k(scores, considered).indices
             highest = tf.reduce_sum(tf.gather(scores, numbers, axis=1, batch_dims=1), axis=0)
@@ -96,7 +119,8 @@ class Scorer:
             with tape:
                 wanted = tf.gather(highest, place)
             gradients = tape.gradient(wanted, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return list(map(_added, outputs, gradients, self._scored.axes))
+            found = map(_last, gradients, self._scored.axes)
+            return list(map(_added, self._active(outputs, features), self._along(found)))
 
         # The way there once, the way back once a class: built once, and what it needs is kept meanwhile.
         kinds = [tf.float32] * len(outputs)
@@ -104,11 +128,15 @@ class Scorer:
         return numbers, each
 
 
-def _added(output: tf.Tensor, gradient: tf.Tensor, axis: int) -> tf.Tensor:
+def _last(values: tf.Tensor, axis: int) -> tf.Tensor:
+    """In float32, with the axis of channels at the end."""
+    return tf.experimental.numpy.moveaxis(tf.cast(values, tf.float32), axis, -1)
+
+
+def _added(output: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     """Gradient times activation, where that is above 0, summed over positions: (n, channels)."""
-    values = tf.nn.relu(tf.cast(output, tf.float32)) * tf.cast(gradient, tf.float32)
-    positions = [place for place in range(1, len(values.shape)) if place != axis % len(values.shape)]
-    return tf.reduce_sum(values, axis=positions)
+    values = tf.nn.relu(output) * gradient
+    return tf.reduce_sum(values, axis=list(range(1, len(values.shape) - 1)))
 
 
 def _batches(pictures: Sequence[Array]) -> Iterable[Array]:

@@ -44,13 +44,18 @@ class ClassInquiry:
                 version=effects.VERSION,
                 weights=self.survey.fingerprint,
                 scores=self.scores,
-                layer=layer,
+                layer=self.survey.identity(layer),
                 fit=self.survey.fit,
                 sample=sample,
             )
             for layer in self.survey.layers
-            if layer in leading and layer not in self.anatomy.scores
+            if (own := self._channels_of(layer)) in leading and own not in self.anatomy.scores
         }
+
+    def _channels_of(self, layer: str) -> str:
+        """The network's own layer through whose channels a layer leads to the classes."""
+        derived = self.anatomy.layer(layer).derived
+        return derived.base if derived else layer
 
     @property
     def lot(self) -> str:

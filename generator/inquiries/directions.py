@@ -39,8 +39,9 @@ class Directions:
 
     def key(self, direction: Direction) -> str:
         """The key of a direction's picture."""
-        fingerprint = self.plan.models[self.model].fingerprint
-        return job_key(fingerprint, Target(self.layer, direction), self._identity)
+        anatomy = self.plan.models[self.model]
+        target = Target(anatomy.layer(self.layer).identity, direction)
+        return job_key(anatomy.fingerprint, target, self._identity)
 
     def tasks(self, directions: Iterable[Direction], there: There) -> Iterator[PictureTask]:
         """The pictures that are due, a batch a task; equal directions have one picture."""

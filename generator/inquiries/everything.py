@@ -53,6 +53,7 @@ def inquiries_of(
             dataset=limited(plan.datasets[source], plan.config.evidence.budget),
             fit=plan.config.datasets[source].fit,
             layers=chosen,
+            identities={layer.name: layer.identity for layer in anatomy.layers if layer.derived},
         )
         found.append(Inquiry(plan, model, source, survey, shard))
     return tuple(found)

@@ -122,7 +122,7 @@ class Inquiry:
             "look",
             version=LOOK_VERSION,
             weights=self.survey.fingerprint,
-            way=self.way(layer),
+            way=[self.survey.identity(one) for one in self.way(layer)],
             tallies=self.tallies(layer, there),
             pictures=[job.key for job in self.trusted(layer, there)],
             channels=self.channels(layer),
@@ -208,8 +208,8 @@ class Inquiry:
                 "circuit",
                 version=CIRCUIT_VERSION,
                 weights=self.survey.fingerprint,
-                earlier=earlier,
-                later=later,
+                earlier=self.survey.identity(earlier),
+                later=self.survey.identity(later),
                 channels=part,
             ): part
             for part in parts

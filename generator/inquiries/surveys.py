@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from generator.cache.entries import Cache
@@ -38,7 +38,8 @@ TALLY_VERSION = 1
 class Survey:
     """A data set to be shown to a network, some of whose layers are read off.
 
-    `fingerprint` is the network's, `fit` how pictures are brought to its input's size.
+    `fingerprint` is the network's, `fit` how pictures are brought to its input's size; `identities` says by
+    which names derived layers enter keys.
     """
 
     model: str
@@ -47,6 +48,11 @@ class Survey:
     dataset: DataSet
     fit: Fit
     layers: tuple[str, ...]
+    identities: Mapping[str, str] = field(default_factory=dict)
+
+    def identity(self, layer: str) -> str:
+        """What names a layer in keys."""
+        return self.identities.get(layer, layer)
 
     @cached_property
     def blocks(self) -> tuple[tuple[Item, ...], ...]:
@@ -59,7 +65,7 @@ class Survey:
             "tally",
             version=TALLY_VERSION,
             weights=self.fingerprint,
-            layer=layer,
+            layer=self.identity(layer),
             fit=self.fit,
             pictures=[item.digest for item in block],
         )

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from generator.errors import ModelError
+from generator.models.derived import Gate, OpenGate
 from generator.models.folding import hand_on
 from generator.models.functions import RELU6, RELUS, RISING
 from generator.models.graph import Step
@@ -135,6 +136,9 @@ def _ends(
 
 def _changed(step: Step, relu: OpenReLU | None) -> Changes:
     """A step with another ReLU in the place of its own, or with none; nothing if it has no ReLU."""
+    if isinstance(step.operation, Gate):
+        gate = OpenGate(step.operation) if relu else hand_on
+        return {step.name: Change(gate, gate)}
     if _is_relu(step.operation):
         return {step.name: Change(relu or hand_on, relu or hand_on)}
     if not is_fused(step.operation, _rectifies):
@@ -167,7 +171,7 @@ def _spares_channels(step: Step) -> bool:
     operation = step.operation
     if isinstance(operation, keras.layers.DepthwiseConv2D):
         return not is_fused(operation, _rectifies)
-    return not isinstance(operation, _FUSED) and not _is_relu(operation)
+    return not isinstance(operation, (*_FUSED, Gate)) and not _is_relu(operation)
 
 
 def _is_relu(operation: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from generator.models.graph import Step
@@ -18,6 +18,15 @@ from generator.models.trial import Sight
 
 LARGEST_SMALL = 96
 """Pixels up to which a fixed input counts as small."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a derived layer is: the features of a dictionary behind the layer `base`. `digest` is the SHA-256
+    (hex) of all that determines the dictionary."""
+
+    base: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Layer:
     where they differ; `stride` how far apart are what neighbours see; `bounds` where what the first unit
     sees begins and ends, as `box` needs it. They are None where that is no box, as for tokens, or all of the
     input, as behind a global pooling. They say what the graph lets a unit see, borders left aside: a field
-    may be larger than the input.
+    may be larger than the input. `derived` says of a derived layer what it is; the network has no such.
     """
 
     name: str
@@ -46,6 +55,12 @@ class Layer:
     stride: tuple[float, float] | None
     bounds: tuple[tuple[float, float], tuple[float, float]] | None
     renderable: bool
+    derived: Derived | None = None
+
+    @property
+    def identity(self) -> str:
+        """What names it in keys: its name, or of a derived layer what it is, whatever it is called."""
+        return f"{self.derived.base} through {self.derived.digest}" if self.derived else self.name
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int] | None:
         """Top, left, bottom, right (both past the last) of a box of input pixels that holds all a unit sees.
@@ -103,6 +118,11 @@ class Anatomy:
                 return layer
         raise KeyError(name)
 
+    @property
+    def read(self) -> frozenset[str]:
+        """The names of the layers that another of the network's own layers reads."""
+        return frozenset(before for layer in self.layers if not layer.derived for before in layer.inputs)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` reads them back."""
         return asdict(self)
@@ -110,17 +130,44 @@ class Anatomy:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Anatomy:
         """An anatomy from what `to_json` gave; raises KeyError or TypeError for anything else."""
-        layers = tuple(
-            Layer(**{name: _tuples(value) for name, value in layer.items()}) for layer in values["layers"]
-        )
+        layers = tuple(map(_layer_of, values["layers"]))
         lists = {name: tuple(values[name]) for name in ("input_shape", "classes", "scores")}
         return cls(**{**values, **lists, "layers": layers})
+
+
+def with_derived(anatomy: Anatomy, derived: Sequence[Layer]) -> Anatomy:
+    """The same network with derived layers, each after the layer behind which it stands."""
+    behind: dict[str, list[Layer]] = {}
+    for layer in derived:
+        behind.setdefault(layer.inputs[0], []).append(layer)
+    layers = [one for own in anatomy.layers for one in (own, *behind.get(own.name, ()))]
+    return replace(anatomy, layers=tuple(layers))
+
+
+def derived_layer(name: str, base: Layer, kind: str, features: int, parameters: int, digest: str) -> Layer:
+    """A derived layer of so many features behind the layer `base`, whose units see what its own see."""
+    return replace(
+        base,
+        name=name,
+        kind=kind,
+        shape=(*base.shape[:-1], features),
+        channels=features,
+        inputs=(base.name,),
+        parameters=parameters,
+        derived=Derived(base.name, digest),
+    )
 
 
 def own_side(input_shape: Sequence[int | None]) -> int | None:
     """The side of an input (height, width, colours) that is fixed, square and small; else None."""
     height, width = input_shape[:2]
     return height if height is not None and height == width and height <= LARGEST_SMALL else None
+
+
+def _layer_of(values: dict[str, Any]) -> Layer:
+    derived = values.get("derived")
+    plain = {name: _tuples(value) for name, value in values.items()}
+    return Layer(**{**plain, "derived": derived and Derived(**derived)})
 
 
 def _tuples(value: Any) -> Any:

@@ -45,7 +45,8 @@ class Step:
 def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace | None = None) -> list[Step]:
     """The steps of a functional or sequential Keras model on inputs (n, *input_shape), in order.
 
-    `replace(name, operation)` may give another callable for an operation. The first step is the input.
+    `replace(name, operation)` may give another callable for an operation. The first step is the input;
+    derived layers that were attached to the network come last.
     Raises ModelError for networks without a graph or with several inputs, and whatever Keras raises when
     the network can't take that input shape.
     """
@@ -63,7 +64,12 @@ def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace 
         walk.knows(turned, Step(walk.steps[0].name, None, turned, (), channels_first=True))
         source = turned
     walk.through(inner, [source], prefix="")
-    return layout.settled(walk.steps)
+    steps = layout.settled(walk.steps)
+    if not getattr(network, "derived", ()):
+        return steps
+    from generator.models.derived import branches
+
+    return [*steps, *branches(network, steps, walk.replace)]
 
 
 def _input_name(network: Any) -> str:
@@ -117,7 +123,7 @@ class _Walk:
 
     def __init__(self, replace: Replace) -> None:
         self.steps: list[Step] = []
-        self._replace = replace
+        self.replace = replace
         self._names: set[str] = set()
         self._makers: dict[int, Step] = {}
 
@@ -140,7 +146,7 @@ class _Walk:
                 return self.through(operation, _tensors(args, kwargs), f"{own}/")
             name = self.name(own)
             _check_joined(operation, _tensors(args, kwargs))
-            output = self._replace(name, operation)(*args, **kwargs)
+            output = self.replace(name, operation)(*args, **kwargs)
             makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
             inputs = tuple(dict.fromkeys(maker.name for maker in makers))
             for index, tensor in enumerate(_tensors((output,), {})):

@@ -95,7 +95,7 @@ _LINEAR = (
 )  # fmt: skip
 _ACTIVATIONS = (
     "ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU", "Elu", "Selu", "Silu", "Gelu", "Swish",
-    "HardSwish", "HardSilu", "Softplus", "Mish", "Celu",
+    "HardSwish", "HardSilu", "Softplus", "Mish", "Celu", "JumpReLU", "TopK", "NonNegative",
 )  # fmt: skip
 _BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "log_softmax", "tanh", "hard_tanh")
 _MAXIMA = ("MaxPooling2D", "GlobalMaxPooling2D")

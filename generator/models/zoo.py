@@ -21,6 +21,7 @@ from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError, cause
 from generator.models import efficientnet_lite, files, hub, hub_folder, layout, own, preprocessing
 from generator.models.anatomy import Anatomy, read_layers
+from generator.models.deriving import dictionaries
 from generator.models.graph import flatten
 from generator.models.identity import fingerprint
 from generator.models.imagenet import class_names
@@ -46,15 +47,21 @@ def open_model(name: str, config: ModelConfig) -> Model:
     """The network that `config` describes; `name` is the site's name, used when it has no source.
 
     Raises ModelError, in one line with the fix, when there is no such network, its file is broken, its
-    weights can't be fetched, or it is of a kind that can't be shown.
+    weights can't be fetched, or it is of a kind that can't be shown; UserError when a dictionary can't be
+    read. Derived layers are attached to the network; its anatomy knows nothing of them.
     """
     import_tensorflow()
+    from generator.models.derived import attach
+
     source = config.source or name
     _start_names_afresh()
     try:
-        return _read(_open(source, config), source, config)
+        model = _read(_open(source, config), source, config)
     except SystemExit as error:  # from a layer of the user's, asked for its shape or its settings
         raise ModelError(f"{source}: {told(error)}") from error
+    if found := dictionaries(config, model.anatomy):
+        attach(model.network, found)
+    return model
 
 
 def live_model(network: Any, name: str, config: ModelConfig) -> Model:

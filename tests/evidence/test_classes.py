@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from generator.config.schema import ModelConfig
 from generator.evidence.classes import Scorer
 from generator.evidence.effects import CONSIDERED, SHOWN, Effects, classes_of
+from generator.models.derived import attach
+from generator.models.dictionary import from_arrays
 from generator.models.layout import pictures_in
+from generator.models.taps import tapped
 from generator.models.zoo import open_model
 from tests.networks import own
 
@@ -252,3 +255,63 @@ def test_effects_are_stored_whole() -> None:
         assert np.array_equal(getattr(again, name), getattr(effects, name))
     with pytest.raises((ValueError, KeyError, OSError)):
         Effects.from_bytes(b"no archive")
+
+
+# -- derived layers --------------------------------------------------------------------------------
+
+DICTIONARY = from_arrays(
+    {
+        "encoder": np.random.default_rng(1).normal(size=(6, 10)),
+        "decoder": np.random.default_rng(2).normal(size=(10, 6)),
+        "k": np.array(4),
+    }
+)
+
+
+def test_features_do_exactly_what_their_directions_do() -> None:
+    dense, weights = wired()
+    network = headed(layers.GlobalAveragePooling2D(), dense)
+    attach(network, [("seen.sae", "seen", DICTIONARY)])
+    found = read(network, "seen.sae", "end")
+    expected = DICTIONARY.decoder @ weights
+    assert found.exact
+    for feature in range(10):
+        told = classes_of(found, feature, ())
+        raised = {effect.number: effect.effect for effect in told.raised} if told else {}
+        assert raised == pytest.approx({n: e for n, e in enumerate(expected[feature]) if e > 0}, rel=1e-4)
+
+
+def two_layers(first: bool) -> Any:
+    """`seen`, a convolution with a ReLU, and another, bent, behind it; channels first inside if so said."""
+    order = {"data_format": "channels_first"} if first else {}
+    pixels = keras.Input((3, 16, 16) if first else (16, 16, 3))
+    seen = layers.Conv2D(6, 3, activation="relu", name="seen", **order)(pixels)
+    x = layers.Conv2D(5, 3, activation="tanh", **order)(seen)
+    whole = keras.Model(pixels, layers.Dense(CONSIDERED, name="end")(layers.Flatten()(x)))
+    return pictures_in(whole) if first else whole
+
+
+def test_elsewhere_it_is_the_gradient_along_them_times_what_they_do() -> None:
+    network = two_layers(first=False)
+    attach(network, [("seen.sae", "seen", DICTIONARY)])
+    numbers, (_, effects) = Scorer(network, lambda x: x, ["seen", "seen.sae"], "end").effects(photos(2))
+    model = tapped(network, ["seen", "seen.sae", "end"])
+    pixels = tf.constant(photos(2) / 255, tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(pixels)
+        base, features, scores = model(pixels)
+        each = [tf.gather(scores, numbers[:, place], axis=1, batch_dims=1) for place in range(CONSIDERED)]
+    for place, score in enumerate(each):
+        gradient = tape.gradient(score, base)
+        expected = (features * tf.tensordot(gradient, DICTIONARY.decoder.T, 1)).numpy().sum(axis=(1, 2))
+        np.testing.assert_allclose(effects[:, place], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["channels last", "channels first"])
+def test_features_that_are_the_channels_do_what_these_do(first: bool) -> None:
+    network = two_layers(first)
+    same = from_arrays({"encoder": np.eye(6), "decoder": np.eye(6)})
+    attach(network, [("seen.same", "seen", same)])
+    _, (features, channels) = Scorer(network, lambda x: x, ["seen.same", "seen"], "end").effects(photos(2))
+    assert np.abs(channels).max() > 0
+    np.testing.assert_allclose(features, channels, rtol=1e-4, atol=1e-7)
