@@ -97,7 +97,11 @@ def _unfit(name: str, config: Config, layers: Sequence[Layer], anatomy: Anatomy)
     """What keeps a recipe's objective from some of the layers, or nothing."""
     read, objective = anatomy.read, config.recipe(name).aim
     ends = {layer.name for layer in anatomy.layers if layer.name not in read and not layer.derived}
-    found = [(layer, why) for layer in layers if (why := objective.unfit(layer.shape, layer.name in ends))]
+    found = [
+        (layer, why)
+        for layer in layers
+        if (why := objective.unfit(layer.shape, layer.name in ends, layer.special))
+    ]
     if not found:
         return ""
     others = f" (nor for {len(found) - 1} more of its layers)" if len(found) > 1 else ""

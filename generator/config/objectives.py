@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +23,7 @@ ObjectiveName = Literal[
 ]
 
 
-def _anywhere(shape: Shape, last: bool) -> str:
+def _anywhere(shape: Shape, last: bool, special: int) -> str:
     return ""
 
 
@@ -39,7 +38,8 @@ class Objective:
     has several pictures, `alike` that these start and are seen alike, so that places correspond.
     `sign` is -1 where the activation is to fall. `unbounded` says that ReLUs before the layer are left out,
     `logits` that its softmax or sigmoid is, `photo` that the score compares with the recipe's photo.
-    `unfit` says what keeps it from a layer of a shape, the last of its network or not; or nothing.
+    `unfit` says what keeps it from a layer of a shape, the last of its network or not, with so many tokens in
+    front that are no patches; or nothing.
     """
 
     goal: str
@@ -53,25 +53,16 @@ class Objective:
     unbounded: bool = False
     logits: bool = False
     photo: bool = False
-    unfit: Callable[[Shape, bool], str] = _anywhere
+    unfit: Callable[[Shape, bool, int], str] = _anywhere
 
 
-def special_tokens(tokens: int) -> int:
-    """How many leading tokens are no patches of a square picture: class token, distillation token.
-
-    What is left of `tokens` beside the largest square, where that is 2 at most; else 0.
-    """
-    rest = tokens - math.isqrt(tokens) ** 2
-    return rest if rest <= 2 else 0
-
-
-def _without_token(shape: Shape, last: bool) -> str:
-    if len(shape) == 2 and (shape[0] is None or special_tokens(shape[0])):
+def _without_token(shape: Shape, last: bool, special: int) -> str:
+    if len(shape) == 2 and special:
         return ""
     return "has no class token; those are in layers of transformers, which are of tokens"
 
 
-def _without_classes(shape: Shape, last: bool) -> str:
+def _without_classes(shape: Shape, last: bool, special: int) -> str:
     if len(shape) == 1 or last:
         return ""
     return "has no scores of classes; those are in the last layers of a network"

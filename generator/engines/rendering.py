@@ -245,7 +245,8 @@ def _new_renderer(task: PictureTask, setup: Setup) -> Any:
         ascended = cut(model.network, task.layer, seen, relu, setup.precision, **shared, finite=True)
         # What is reported is what the network gives: only `logit` asks for what it has not.
         measured = cut(model.network, task.layer, whole, **shared)
-        return Networks(ascended, measured, model.preprocessing)
+        special = model.anatomy.layer(task.layer).special
+        return Networks(ascended, measured, model.preprocessing, special)
 
     materials = _materials(task)
     return Renderer(networks, recipe, canvas_of(recipe, materials.photo), setup.batch, materials)

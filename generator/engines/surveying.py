@@ -45,9 +45,11 @@ def _surveyor(task: Any, layers: tuple[str, ...]) -> Any:
     from generator.evidence.survey import Surveyor
 
     model = network(task.model, task.config, task.fingerprint)
+    special = {name: model.anatomy.layer(name).special for name in layers}
     # The source may be any: it is the network and the layers that are compiled.
     return kept(
-        ("surveyor", task.fingerprint, layers), lambda: Surveyor(model.network, model.preprocessing, layers)
+        ("surveyor", task.fingerprint, layers),
+        lambda: Surveyor(model.network, model.preprocessing, layers, special),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generator.evidence.tally import Counter, Tally
-from generator.models.anatomy import special_tokens
 from generator.models.taps import Canvas, input_canvas, tapped
 
 Array = NDArray[Any]
@@ -27,11 +26,19 @@ Picture = tuple[str, Array]
 class Surveyor:
     """Shows pictures to a network and reads off some of its layers.
 
-    `network` takes (n, height, width, colours) as `preprocess` maps pixels in [0, 1] to it.
+    `network` takes (n, height, width, colours) as `preprocess` maps pixels in [0, 1] to it; `special` says of
+    layers how many tokens in front are no patches.
     """
 
-    def __init__(self, network: Any, preprocess: Callable[[Any], Any], layers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        network: Any,
+        preprocess: Callable[[Any], Any],
+        layers: Sequence[str],
+        special: Mapping[str, int] | None = None,
+    ) -> None:
         self.layers = tuple(layers)
+        self._special = [(special or {}).get(layer, 0) for layer in layers]
         self.canvas: Canvas = input_canvas(network)
         self.colours = int(network.inputs[0].shape[-1])
         self._model = tapped(network, layers, self.canvas)
@@ -40,7 +47,8 @@ class Surveyor:
 
     def _forward(self, pixels: tf.Tensor) -> list[tf.Tensor]:
         outputs = self._model(self._preprocess(tf.cast(pixels, tf.float32) / 255), training=False)
-        return [tf.cast(positions(output), tf.float32) for output in _listed(outputs)]
+        pairs = zip(_listed(outputs), self._special, strict=True)
+        return [tf.cast(positions(output, special), tf.float32) for output, special in pairs]
 
     def look(self, pixels: Array) -> list[Array]:
         """What each layer does on up to BATCH pictures (n, height, width, colours) uint8.
@@ -55,8 +63,8 @@ class Surveyor:
     def grids(self) -> dict[str, tuple[int, int]]:
         """Rows and columns of each layer's positions; those that make no plane are one row."""
         return {
-            layer: grid(tuple(output.shape))
-            for layer, output in zip(self.layers, self._model.outputs, strict=True)
+            layer: grid(tuple(output.shape), special)
+            for layer, output, special in zip(self.layers, self._model.outputs, self._special, strict=True)
         }
 
     def survey(
@@ -84,22 +92,21 @@ def _batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
         yield batch
 
 
-def positions(output: tf.Tensor) -> tf.Tensor:
-    """A layer's output as (n, positions, channels); a transformer's special tokens are no positions."""
+def positions(output: tf.Tensor, special: int) -> tf.Tensor:
+    """A layer's output as (n, positions, channels); a transformer's `special` tokens are no positions."""
     if len(output.shape) == 2:
         return output[:, None]
     if len(output.shape) == 3:
-        return output[:, special_tokens(output.shape[1]) :]
+        return output[:, special:]
     return tf.reshape(output, (output.shape[0] or -1, np.prod(output.shape[1:-1]), output.shape[-1]))
 
 
-def grid(shape: tuple[int | None, ...]) -> tuple[int, int]:
+def grid(shape: tuple[int | None, ...], special: int = 0) -> tuple[int, int]:
     """Rows and columns of the positions of an output of that shape, (n, height, width, channels) or less."""
     if len(shape) == 4:
         return int(shape[1] or 1), int(shape[2] or 1)
     if len(shape) == 3:
-        count = int(shape[1] or 1)
-        count -= special_tokens(count)
+        count = int(shape[1] or 1) - special
         side = int(np.sqrt(count))
         return (side, side) if side * side == count else (1, count)
     return 1, 1

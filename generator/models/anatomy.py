@@ -14,6 +14,7 @@ from typing import Any
 
 from generator.models.graph import Step
 from generator.models.sight import sights
+from generator.models.tokens import special_tokens
 from generator.models.trial import Sight
 
 LARGEST_SMALL = 96
@@ -36,7 +37,8 @@ class Layer:
     `shape` is the output's shape without the batch axis (None where the network does not fix it):
     (height, width, channels), (tokens, channels) or (channels,), channels last whatever the network does;
     `channels` the size of its feature axis, `inputs` the names of the layers that feed it. `renderable` says
-    that its channels can be visualised.
+    that its channels can be visualised, `special` how many tokens in front are no patches of
+    the picture: class and distillation token, registers.
 
     `receptive_field` is the height and width in input pixels of what a unit sees, of the unit that sees most
     where they differ; `stride` how far apart are what neighbours see; `bounds` where what the first unit
@@ -55,6 +57,7 @@ class Layer:
     stride: tuple[float, float] | None
     bounds: tuple[tuple[float, float], tuple[float, float]] | None
     renderable: bool
+    special: int = 0
     derived: Derived | None = None
 
     @property
@@ -174,36 +177,29 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def special_tokens(tokens: int) -> int:
-    """How many leading tokens are no patches of a square picture: class token, distillation token.
-
-    What is left of `tokens` beside the largest square, where that is 2 at most; else 0.
-    """
-    rest = tokens - math.isqrt(tokens) ** 2
-    return rest if rest <= 2 else 0
-
-
 # -- reading it off a graph ------------------------------------------------------------------------
 
 
 def read_layers(steps: list[Step]) -> tuple[Layer, ...]:
     """The layers of a network, from input to output, from the steps of its graph."""
-    return tuple(_layer(step, sight) for step, sight in zip(steps, sights(steps), strict=True))
+    known = zip(steps, sights(steps), special_tokens(steps), strict=True)
+    return tuple(_layer(step, sight, special) for step, sight, special in known)
 
 
-def _layer(step: Step, sight: Sight | None) -> Layer:
+def _layer(step: Step, sight: Sight | None, special: int) -> Layer:
     shape = tuple(step.shape)
     return Layer(
         name=step.name,
-        kind=type(step.operation).__name__,
+        kind=type(step.whole or step.operation).__name__,
         shape=shape,
         channels=shape[-1] or 0 if shape else 0,
         inputs=step.inputs,
-        parameters=_parameters(step.operation),
+        parameters=_parameters(step.whole or step.operation),
         receptive_field=(sight[0].field, sight[1].field) if sight else None,
         stride=(sight[0].stride, sight[1].stride) if sight else None,
         bounds=(sight[0].bounds, sight[1].bounds) if sight else None,
         renderable=len(shape) in (1, 2, 3) and bool(shape[-1]) and bool(step.inputs),
+        special=special,
     )
 
 

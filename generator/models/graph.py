@@ -1,7 +1,8 @@
 """A Keras network as a flat list of steps, nested models inlined, so that any step can be an output.
 
 This is the one module that touches Keras' graph itself. A step's name is its operation's; inside a nested
-model it is `model/operation`; when an operation is used again (shared layers), `name:2`, `name:3` ...; of
+model or a composite layer it is `model/operation`, and the one that makes a composite's output has the
+composite's name; when an operation is used again (shared layers), `name:2`, `name:3` ...; of
 further outputs of an operation `name.1`, `name.2` ... Where such a name is taken the next number is.
 Networks that keep channels first are shown as if they kept them last (see `layout`).
 """
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import ModelError
-from generator.models import layout
+from generator.models import inside, layout
 from generator.models.bytecode import is_library
+from generator.models.catching import is_composite
 from generator.models.scopes import shown_name
 
 Replace = Callable[[str, Any], Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Step:
     """One operation applied once: its name, the operation, its output and the names of what feeds it.
 
     `output` is the symbolic tensor in the flat graph; `channels_first` says that its axes are (n, channels,
-    height, width).
+    height, width). `whole` is the composite layer that it is the output of, if it is one's.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Step:
     output: Any
     inputs: tuple[str, ...]
     channels_first: bool = False
+    whole: Any = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -42,18 +47,24 @@ class Step:
         return (*rest, first) if self.channels_first else tuple(self.output.shape[1:])
 
 
-def flatten(network: Any, input_shape: tuple[int | None, ...], replace: Replace | None = None) -> list[Step]:
+def flatten(
+    network: Any,
+    input_shape: tuple[int | None, ...],
+    replace: Replace | None = None,
+    *,
+    look_inside: bool = True,
+) -> list[Step]:
     """The steps of a functional or sequential Keras model on inputs (n, *input_shape), in order.
 
     `replace(name, operation)` may give another callable for an operation. The first step is the input;
-    derived layers that were attached to the network come last.
-    Raises ModelError for networks without a graph or with several inputs, and whatever Keras raises when
-    the network can't take that input shape.
+    derived layers that were attached to the network come last. Composite layers are one step each unless
+    `look_inside`. Raises ModelError for networks without a graph or with several inputs, and whatever Keras
+    raises when the network can't take that input shape.
     """
     from keras import Input
 
     check_graph(network)
-    walk = _Walk(replace or (lambda name, operation: operation))
+    walk = _Walk(replace or (lambda name, operation: operation), look_inside)
     inner = layout.inside(network)
     # Whole numbers have no gradient; layers that take them take others too.
     dtype = network.inputs[0].dtype
@@ -121,9 +132,9 @@ _InputStep.__name__ = "InputLayer"
 class _Walk:
     """Replays a model's graph on new tensors and writes down each operation as a step."""
 
-    def __init__(self, replace: Replace) -> None:
+    def __init__(self, replace: Replace, look_inside: bool) -> None:
         self.steps: list[Step] = []
-        self.replace = replace
+        self.replace, self._look_inside = replace, look_inside
         self._names: set[str] = set()
         self._makers: dict[int, Step] = {}
 
@@ -145,22 +156,45 @@ class _Walk:
             if functional_of(operation) is not None:
                 return self.through(operation, _tensors(args, kwargs), f"{own}/")
             name = self.name(own)
-            _check_joined(operation, _tensors(args, kwargs))
-            output = self.replace(name, operation)(*args, **kwargs)
-            makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
-            inputs = tuple(dict.fromkeys(maker.name for maker in makers))
-            for index, tensor in enumerate(_tensors((output,), {})):
-                maker = self._makers.get(id(tensor))
-                if maker is None:
-                    first = layout.is_first(operation, tensor, [maker.channels_first for maker in makers])
-                    numbered = name if index == 0 else self.name(f"{name}.{index}")
-                    self.add(Step(numbered, operation, tensor, inputs, first))
-                else:
-                    # An operation that only hands on its input (a folded layer) keeps its maker's name.
-                    self.steps.append(Step(name, operation, tensor, inputs, maker.channels_first))
-            return output
+            looked = self._look_inside and is_composite(operation)
+            if looked and (plan := inside.plan_of(operation, args, kwargs)):
+                return self._into(name, operation, args, kwargs, plan)
+            return self._step(name, operation, args, kwargs)
 
         return call
+
+    def _into(self, name: str, composite: Any, args: Args, kwargs: Kwargs, plan: inside.Plan) -> Any:
+        def call(inner: str, operation: Any, args: Args, kwargs: Kwargs) -> Any:
+            if not inner:
+                return self._step(name, operation, args, kwargs, composite)
+            whole = plan.wholes.get(inner)
+            return self._step(self.name(f"{name}/{inner}"), operation, args, kwargs, whole)
+
+        output = inside.run(composite, args, kwargs, plan, call)
+        if "" not in plan.names:
+            self._known_by(name, composite, args, kwargs, output, composite)
+        return output
+
+    def _step(self, name: str, operation: Any, args: Args, kwargs: Kwargs, whole: Any = None) -> Any:
+        _check_joined(operation, _tensors(args, kwargs))
+        output = self.replace(name, operation)(*args, **kwargs)
+        self._known_by(name, operation, args, kwargs, output, whole)
+        return output
+
+    def _known_by(
+        self, name: str, operation: Any, args: Args, kwargs: Kwargs, output: Any, whole: Any = None
+    ) -> None:
+        makers = [self._makers[id(t)] for t in _tensors(args, kwargs) if id(t) in self._makers]
+        inputs = tuple(dict.fromkeys(maker.name for maker in makers))
+        for index, tensor in enumerate(_tensors((output,), {})):
+            maker = self._makers.get(id(tensor))
+            if maker is None:
+                first = layout.is_first(operation, tensor, [maker.channels_first for maker in makers])
+                numbered = name if index == 0 else self.name(f"{name}.{index}")
+                self.add(Step(numbered, operation, tensor, inputs, first, whole))
+            elif index == 0:
+                # An operation that only hands on its input (a folded layer) keeps its maker's name.
+                self.steps.append(Step(name, operation, tensor, inputs, maker.channels_first, whole))
 
     def name(self, wanted: str) -> str:
         """A name that no other step has: the one that is wanted, or that with a number."""

@@ -20,7 +20,7 @@ from generator.models.files import OwnCode
 from generator.models.graph import check_graph, flatten
 from generator.models.preprocessing import Assumed
 from generator.models.scopes import give_safe_names
-from generator.models.tracing import check_traced, with_graph
+from generator.models.tracing import check_inside, check_traced, with_graph
 from generator.models.users_code import told, told_as
 
 
@@ -211,6 +211,8 @@ def adopted(
     shape = tuple(network.inputs[0].shape)
     if len(shape) != 4:
         raise ModelError(f"{source}: takes input {shape}, not pictures (n, height, width, colours)")
+    with told_as(source):
+        check_inside(network)
     steps = flatten(network, shape[1:])
     network = layout.pictures_in(network) if layout.takes_first(steps) else network
     colours = network.inputs[0].shape[-1]

@@ -7,6 +7,7 @@ where it would have none. That this is so is tried on a picture whenever a netwo
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -190,6 +191,8 @@ class _Called(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, operation: Any) -> None:
         super().__init__(autocast=False)
         self.operation = operation
+        if hasattr(operation, "call"):  # Keras looks at what is given to each argument by itself
+            self._call_signature = inspect.signature(operation.call)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the operation gives."""

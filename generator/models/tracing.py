@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from generator.errors import ModelError, cause
-from generator.models.graph import has_graph
-from generator.models.probing import difference, probe
+from generator.models.graph import flatten, has_graph
+from generator.models.inside import close
+from generator.models.probing import difference, evaluated, probe
 
 SAME = 1e-4
 """How far a traced graph may be from its model, as a share of what that gives."""
@@ -55,6 +57,36 @@ def check_traced(network: Any, graph: Any, source: str) -> None:
             f"{source}: {type(network).__name__} gives something else when its call is traced than when it "
             "is called on a picture; it must depend on nothing but its input and its weights"
         )
+
+
+def check_inside(network: Any) -> None:
+    """Close those composite layers of a network that give something else when they are looked into.
+
+    A network that never gives the same twice can't be held against anything.
+    """
+    shape = tuple(network.inputs[0].shape[1:])
+    while names := _composites(network, shape):
+        whole, again, parts = (_outputs(network, shape, names, inside) for inside in (False, False, True))
+        wrong = [name for name in names if difference(parts[name], whole[name]) > SAME]
+        if not wrong or any(difference(again[name], whole[name]) > SAME for name in names):
+            return
+        close(names[wrong[0]])
+
+
+def _composites(network: Any, shape: tuple[int | None, ...]) -> dict[str, Any]:
+    """The composite layers that are looked into, by the names of their outputs, in order."""
+    opened = {step.name for step in flatten(network, shape) if step.whole is not None}
+    steps = flatten(network, shape, look_inside=False)
+    return {step.name: step.operation for step in steps if step.name in opened}
+
+
+def _outputs(
+    network: Any, shape: tuple[int | None, ...], names: Iterable[str], inside: bool
+) -> dict[str, Any]:
+    steps = {step.name: step.output for step in flatten(network, shape, look_inside=inside)}
+    source = next(iter(steps.values()))
+    picture = probe(shape).astype(source.dtype)
+    return dict(zip(names, evaluated(source, [steps[name] for name in names], picture), strict=True))
 
 
 def _differ(outputs: list[Any], others: list[Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from generator.config.objectives import ObjectiveName, special_tokens
+from generator.config.objectives import ObjectiveName
 from generator.config.recipes import Recipe
 from generator.render.wanted import Wanted, grid, positions
 
@@ -30,7 +30,7 @@ def score(recipe: Recipe) -> Score:
 
 
 def _mean(_: Recipe) -> Score:
-    return lambda output, wanted, photo: wanted.mean(positions(output))
+    return lambda output, wanted, photo: wanted.mean(positions(output, wanted.special))
 
 
 def _neuron(recipe: Recipe) -> Score:
@@ -38,17 +38,17 @@ def _neuron(recipe: Recipe) -> Score:
 
     def unit(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
         if wanted.places is not None:
-            return wanted.mean(positions(output))
-        height, width = grid(output.shape)
+            return wanted.mean(positions(output, wanted.special))
+        height, width = grid(output.shape, wanted.special)
         row, column = min(int(down * height), height - 1), min(int(right * width), width - 1)
-        return wanted.along(positions(output)[:, row * width + column])
+        return wanted.along(positions(output, wanted.special)[:, row * width + column])
 
     return unit
 
 
 def _class_token(_: Recipe) -> Score:
     def token(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
-        if len(output.shape) != 3 or not special_tokens(output.shape[1]):
+        if len(output.shape) != 3 or not wanted.special:
             raise ValueError("this layer has no class token; the recipe is for layers of transformers")
         return wanted.along(output[:, 0])
 
@@ -61,7 +61,7 @@ def _interpolation(recipe: Recipe) -> Score:
 
     def mixed(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
         share = tf.tile(tf.constant(steps), [output.shape[0] // len(steps)])
-        places = positions(output)
+        places = positions(output, wanted.special)
         here = wanted.mean(places)
         there = tf.reduce_mean(tf.cast(places[..., recipe.towards], tf.float32), axis=1)
         return (1 - share) * here + share * there
@@ -75,7 +75,7 @@ def _interpolation(recipe: Recipe) -> Score:
 def _layer(_: Recipe) -> Score:
     """Lucid's deepdream (Mordvintsev et al. 2015)."""
     return lambda output, wanted, photo: tf.reduce_mean(
-        tf.cast(positions(output), tf.float32) ** 2, axis=(1, 2)
+        tf.cast(positions(output, wanted.special), tf.float32) ** 2, axis=(1, 2)
     )
 
 
@@ -83,19 +83,21 @@ def _direction(recipe: Recipe) -> Score:
     """The recipe's direction, or each picture's own."""
 
     def along(output: tf.Tensor, wanted: Wanted, _: tf.Tensor | None) -> tf.Tensor:
+        places = positions(output, wanted.special)
         if wanted.directions:
-            return _dot_cossim(positions(output), wanted.features[:, None], recipe.cossim)
+            return _dot_cossim(places, wanted.features[:, None], recipe.cossim)
         weights = np.zeros(output.shape[-1], "float32")
         for channel, weight in recipe.direction:
             weights[channel] = weight
-        return _dot_cossim(positions(output), tf.constant(weights), recipe.cossim)
+        return _dot_cossim(places, tf.constant(weights), recipe.cossim)
 
     return along
 
 
 def _caricature(recipe: Recipe) -> Score:
     def response(output: tf.Tensor, wanted: Wanted, photo: tf.Tensor | None) -> tf.Tensor:
-        return _dot_cossim(positions(output), positions(photo), recipe.cossim)
+        there = positions(photo, wanted.special)
+        return _dot_cossim(positions(output, wanted.special), there, recipe.cossim)
 
     return response
 
@@ -127,14 +129,15 @@ SCORES: Mapping[ObjectiveName, Callable[[Recipe], Score]] = {
 # -- costs -----------------------------------------------------------------------------------------
 
 
-def likeness(output: tf.Tensor, pictures: tf.Tensor, together: int) -> tf.Tensor:
+def likeness(output: tf.Tensor, pictures: tf.Tensor, together: int, special: int = 0) -> tf.Tensor:
     """How alike a job's pictures are, (jobs,): to the layer, and where it has no positions to the eye too.
 
-    `output` and `pictures` hold `together` of them a job, one job after the other. Source: Lucid,
-    `diversity`. Where there is but one position, or one channel, what excites the wanted feature is alike to
-    the layer whatever it looks like: the pictures' squared correlation is then added to their outputs'.
+    `output` and `pictures` hold `together` of them a job, one job after the other; `special` tokens in front
+    are no positions. Source: Lucid, `diversity`. Where there is but one position, or one channel, what
+    excites the wanted feature is alike to the layer whatever it looks like: the pictures' squared
+    correlation is then added to their outputs'.
     """
-    places = tf.cast(positions(output), tf.float32)
+    places = tf.cast(positions(output, special), tf.float32)
     _, count, features = places.shape
     if min(count, features) > 1:
         return _alike(places, together)
@@ -159,12 +162,13 @@ def _alike(places: tf.Tensor, together: int) -> tf.Tensor:
     return tf.reduce_sum(cosines * others, axis=(1, 2)) / others.sum()
 
 
-def sparsity(output: tf.Tensor) -> tf.Tensor:
+def sparsity(output: tf.Tensor, special: int = 0) -> tf.Tensor:
     """How few of a layer's channels answer to each picture, (n,): 0 all or none of them, 1 a single one.
 
-    Of the channels' mean activations. Source: Treves and Rolls 1991, in the form of Vinje and Gallant 2000.
+    Of the channels' mean activations, `special` tokens in front left out. Source: Treves and Rolls 1991, in
+    the form of Vinje and Gallant 2000.
     """
-    means = tf.reduce_mean(tf.cast(positions(output), tf.float32), axis=1)
+    means = tf.reduce_mean(tf.cast(positions(output, special), tf.float32), axis=1)
     count = means.shape[-1]
     square = tf.reduce_mean(means**2, axis=-1)
     share = tf.reduce_mean(tf.abs(means), axis=-1) ** 2 / (square + 1e-30)

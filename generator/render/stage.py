@@ -29,12 +29,14 @@ class Networks:
 
     Both take network input (n, height, width, colours) and give the layer's output: `ascended` that of the
     views that a step sees, perhaps padded or tiles, its ReLUs opened, in its own number format; `measured`
-    that of whole pictures. `preprocess` maps display pixels to network input.
+    that of whole pictures. `preprocess` maps display pixels to network input; `special` of the layer's
+    tokens, in front, are no patches.
     """
 
     ascended: Any
     measured: Any
     preprocess: Callable[[Any], Any]
+    special: int = 0
 
     @property
     def colours(self) -> int:
@@ -110,14 +112,15 @@ class Stage:
 
     def wanted(self, units: Sequence[Unit]) -> Wanted:
         """What a step takes to climb towards these units, one a picture."""
-        return wanted(units, self._networks.ascended.output.shape)
+        return wanted(units, self._networks.ascended.output.shape, self._networks.special)
 
     def measure(self, units: Sequence[Unit]) -> tuple[Array, Array]:
         """What each picture reaches, untransformed and rounded to 8 bits: activation and sparsity, (n,) each.
 
         See `sparsity` in objectives.py. A picture whose gradient was infinite or not a number reaches NaN.
         """
-        reached, sparse = self._reached(wanted(units, self._networks.measured.output.shape))
+        of = wanted(units, self._networks.measured.output.shape, self._networks.special)
+        reached, sparse = self._reached(of)
         return reached.numpy(), sparse.numpy()
 
     def alpha(self) -> Array | None:
@@ -144,7 +147,7 @@ class Stage:
         lost = ~tf.reduce_all(tf.math.is_finite(numbers), axis=1)
         reached = self._score(output, wanted, photo)
         # A picture of no numbers is black, and a ReLU makes a zero of what is none.
-        return tf.where(lost, tf.constant(np.nan, reached.dtype), reached), sparsity(output)
+        return tf.where(lost, tf.constant(np.nan, reached.dtype), reached), sparsity(output, wanted.special)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -190,7 +193,7 @@ class Stage:
             together = self._recipe.pictures
             strength = tf.reduce_mean(tf.reshape(tf.abs(reached), (-1, together)), axis=1)
             price = self._recipe.diversity * together * tf.stop_gradient(strength)
-            objective -= tf.reduce_sum(price * likeness(output, views, together))
+            objective -= tf.reduce_sum(price * likeness(output, views, together, wanted.special))
         return reached, objective
 
     def _ascended(self, views: tf.Tensor) -> tf.Tensor:

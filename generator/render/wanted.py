@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from generator.config.objectives import special_tokens
 from generator.targets import Direction, Place, Unit
 
 
@@ -16,11 +15,13 @@ class Wanted(NamedTuple):
     """Features and places that a batch of n pictures is to excite.
 
     `features` are numbers of channels, (n,) int32, or directions among them, (n, channels) float32; `places`
-    weights of the layer's positions, (n, positions) float32 that add up to 1, or None for all alike.
+    weights of the layer's positions, (n, positions) float32 that add up to 1, or None for all alike;
+    `special` is how many of the layer's tokens come before its positions.
     """
 
     features: tf.Tensor
     places: tf.Tensor | None = None
+    special: int = 0
 
     @property
     def directions(self) -> bool:
@@ -44,20 +45,22 @@ class Wanted(NamedTuple):
         return tf.reduce_sum(along * self.places, axis=1)
 
 
-def wanted(units: Sequence[Unit], shape: Sequence[int]) -> Wanted:
+def wanted(units: Sequence[Unit], shape: Sequence[int], special: int = 0) -> Wanted:
     """The units of a batch for a layer whose output, batch axis included, has this shape.
 
-    Units of a kind go together: ValueError where there are several, or a direction of another length.
+    `special` of its tokens, in front, are no positions. Units of a kind go together: ValueError where there
+    are several, or a direction of another length.
     """
     kinds = {type(unit) for unit in units}
     if len(kinds) > 1:
         raise ValueError("units of several kinds take a batch each")
     if kinds == {Direction}:
-        return Wanted(tf.constant([_checked(unit, shape[-1]) for unit in units], tf.float32))
+        directions = tf.constant([_checked(unit, shape[-1]) for unit in units], tf.float32)
+        return Wanted(directions, special=special)
     # A picture of a whole layer asks for no channel, but the step has a place for one.
     numbers = tf.constant([max(0, unit.channel) for unit in units], tf.int32)
-    maps = [_map(unit, *grid(shape)) for unit in units if isinstance(unit, Place)]
-    return Wanted(numbers, tf.constant(np.stack(maps)) if maps else None)
+    maps = [_map(unit, *grid(shape, special)) for unit in units if isinstance(unit, Place)]
+    return Wanted(numbers, tf.constant(np.stack(maps)) if maps else None, special)
 
 
 def _checked(unit: Unit, channels: int) -> tuple[float, ...]:
@@ -77,19 +80,19 @@ def _map(unit: Place, height: int, width: int) -> np.ndarray[tuple[int], np.dtyp
 # -- a layer's positions ---------------------------------------------------------------------------
 
 
-def positions(output: tf.Tensor) -> tf.Tensor:
-    """(n, positions, features): a transformer's special tokens are no positions."""
+def positions(output: tf.Tensor, special: int) -> tf.Tensor:
+    """(n, positions, features): a transformer's `special` tokens in front are no positions."""
     if len(output.shape) == 2:
         return output[:, None]
     if len(output.shape) == 3:
-        return output[:, special_tokens(output.shape[1]) :]
+        return output[:, special:]
     return tf.reshape(output, (output.shape[0], -1, output.shape[-1]))
 
 
-def grid(shape: Sequence[int]) -> tuple[int, int]:
+def grid(shape: Sequence[int], special: int = 0) -> tuple[int, int]:
     """Rows and columns of the positions of an output (n, ...); tokens that make no square are one row."""
     if len(shape) == 4:
         return shape[1], shape[2]
-    count = shape[1] - special_tokens(shape[1]) if len(shape) == 3 else 1
+    count = shape[1] - special if len(shape) == 3 else 1
     side = int(np.sqrt(count))
     return (side, side) if side * side == count else (1, count)

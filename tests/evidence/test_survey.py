@@ -16,6 +16,7 @@ from generator.evidence.summary import Merger, Summary
 from generator.evidence.survey import BATCH, Surveyor
 from generator.evidence.tally import BINS, bins_of
 from generator.models.zoo import open_model
+from tests.networks.vit import Places
 
 Array = NDArray[Any]
 LAYERS = ["block2b_add", "block5c_add", "head", "avg_pool"]
@@ -86,11 +87,9 @@ def test_blocks_and_company_change_no_bit(lite0: Any, pictures: list[tuple[str, 
 def test_dense_layers_and_tokens_have_positions_of_their_own() -> None:
     keras.utils.set_random_seed(0)
     pixels = keras.Input((16, 16, 1))
-    tokens = layers.Reshape((17, 16), name="tokens")(
-        layers.Concatenate(axis=1)([layers.Flatten()(pixels), layers.Dense(16)(layers.Flatten()(pixels))])
-    )
+    tokens = Places(name="tokens")(layers.Reshape((16, 16))(pixels))
     net = keras.Model(pixels, layers.Dense(5, name="last")(layers.Flatten()(tokens)))
-    surveyor = Surveyor(net, lambda x: x, ["tokens", "last"])
+    surveyor = Surveyor(net, lambda x: x, ["tokens", "last"], {"tokens": 1})
     # Of 17 tokens one stands apart from the 4 x 4 patches.
     assert surveyor.grids() == {"tokens": (4, 4), "last": (1, 1)}
     random = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from generator.models.anatomy import own_side, special_tokens
+from generator.models.anatomy import own_side
 from generator.models.surgery import cut
 
 HEADS: dict[str, Callable[[Any], Any]] = {
@@ -78,10 +78,3 @@ def test_only_a_small_fixed_square_is_a_networks_own_side(
     shape: tuple[int | None, ...], side: int | None
 ) -> None:
     assert own_side((*shape, 1)) == side
-
-
-@pytest.mark.parametrize(
-    ("tokens", "special"), [(49, 0), (50, 1), (51, 2), (52, 0), (197, 1), (198, 2), (1, 0), (7, 0)]
-)
-def test_tokens_beside_a_square_are_special(tokens: int, special: int) -> None:
-    assert special_tokens(tokens) == special

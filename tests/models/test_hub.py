@@ -19,7 +19,7 @@ from generator.engines.belongings import model_modules
 from generator.errors import ModelError
 from generator.models import hub, hub_folder
 from generator.models.identity import spec_digest
-from generator.models.zoo import Model, open_model
+from generator.models.zoo import Model, live_model, open_model
 
 keras_hub = pytest.importorskip("keras_hub", exc_type=ImportError)
 
@@ -116,6 +116,38 @@ def test_of_pictures_and_words_the_pictures_part_is_shown() -> None:
     assert [layer.name for layer in part.layers] == ["images", "conv", "mean"]
     with pytest.raises(ModelError, match=r"takes words, more; only what takes one picture can be shown"):
         hub.pictures_part(keras.Model([words, keras.Input((3,), name="more")], read))
+
+
+def test_a_transformers_blocks_are_listed_inside(sound: Path) -> None:
+    layers = {layer.name: layer for layer in opened(sound).anatomy.layers}
+    block = "vi_t_backbone/vit_encoder/transformer_block_1"
+    parts = {
+        "mha": "MultiHeadAttention",  # the attention's output
+        "add": "Add",  # the stream after it
+        "mlp/dense_1/linear": "Dense",  # neurons before their activation
+        "mlp/dense_1": "Dense",  # and after it
+        "mlp": "MLP",
+    }
+    assert {name: layers[f"{block}/{name}"].kind for name in parts} == parts
+    assert layers[block].kind == "ViTEncoderBlock" and layers[f"{block}/mlp/dense_1"].shape == (17, 32)
+    assert {layer.special for layer in layers.values() if len(layer.shape) == 2} == {1}
+
+
+@pytest.mark.parametrize("registers", [0, 4])
+def test_registers_are_no_patches(registers: int) -> None:
+    backbone = keras_hub.models.DINOV2Backbone(
+        patch_size=8,
+        num_layers=1,
+        hidden_dim=16,
+        num_heads=2,
+        intermediate_dim=32,
+        num_register_tokens=registers,
+        image_shape=(32, 32, 3),
+        position_embedding_shape=(32, 32),
+    )
+    anatomy = live_model(backbone, "dino", ModelConfig.model_validate({"layers": "all"})).anatomy
+    tokens = [layer for layer in anatomy.layers if len(layer.shape) == 2]
+    assert len(tokens) > 10 and {layer.special for layer in tokens} == {1 + registers}
 
 
 def test_what_was_learnt_of_a_preset_is_kept_until_its_files_change(preset: Path) -> None:

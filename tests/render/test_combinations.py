@@ -31,6 +31,8 @@ SIDE = 24
 """Large enough for two octaves, which begin at 16, and for tiles."""
 LAYERS = {"grid": (8, 8, 4), "tokens": (17, 4), "scores": (3,)}
 """The network's layers and their shapes."""
+SPECIAL = {"tokens": 1}
+"""How many of a layer's tokens are no patches."""
 
 CHOICES: dict[str, list[dict[str, Any]]] = {
     "objective": [
@@ -100,7 +102,7 @@ def recipe_of(row: dict[str, Any]) -> Recipe | None:
         recipe = Recipe().changed(fields)
     except ValidationError:
         return None
-    return None if aim.unfit(LAYERS[layer], layer == "scores") else recipe
+    return None if aim.unfit(LAYERS[layer], layer == "scores", SPECIAL.get(layer, 0)) else recipe
 
 
 def render(recipe: Recipe, layer: str, colours: int) -> Rendering:
@@ -109,7 +111,8 @@ def render(recipe: Recipe, layer: str, colours: int) -> Rendering:
 
     def networks(seen: Canvas, whole: Canvas) -> Networks:
         ascended = part(layer, colours, seen, recipe.precision, logits)
-        return Networks(ascended, part(layer, colours, whole, "float32", logits), lambda x: x)
+        measured = part(layer, colours, whole, "float32", logits)
+        return Networks(ascended, measured, lambda x: x, SPECIAL.get(layer, 0))
 
     photo = np.random.default_rng(0).random((20, 20, colours), dtype="float32")
     materials = Materials(photo, (photo,) if recipe.magnitude else ())

@@ -81,9 +81,9 @@ def test_each_picture_of_a_direction_recipe_may_have_its_own(mixed: tuple[Any, n
 def test_a_direction_along_one_channel_scores_as_the_channel(name: str, shape: tuple[int, ...]) -> None:
     recipe = BUILT_IN[name].changed({}, {"pictures": 2, "towards": 1} if name == "interpolation" else {})
     output = tf.random.stateless_normal(shape, (1, 2))
-    scored = score(recipe)
-    channel = scored(output, wanted([Channel(3)] * 2, shape), None)
-    along = scored(output, wanted([Direction((0.0, 0.0, 0.0, 1.0))] * 2, shape), None)
+    scored, special = score(recipe), int(len(shape) == 3)
+    channel = scored(output, wanted([Channel(3)] * 2, shape, special), None)
+    along = scored(output, wanted([Direction((0.0, 0.0, 0.0, 1.0))] * 2, shape, special), None)
     np.testing.assert_allclose(channel, along, rtol=1e-6)
 
 
