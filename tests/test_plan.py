@@ -257,7 +257,7 @@ def test_recipes_that_are_not_for_a_layer_are_refused(tmp_path: Path) -> None:
     )
     layers = {"tokens": (17, 4), "patches": (16, 4), "scores": (4,), "masks": (8, 8, 4)}
     more = [replace(layer(name, "Dense", 4), shape=shape) for name, shape in layers.items()]
-    more[-1] = replace(more[-1], inputs=("block1_conv",))
+    more[0], more[-1] = replace(more[0], special=1), replace(more[-1], inputs=("block1_conv",))
     net = replace(NET, layers=(*NET.layers, *more))
     found = [(p.location[2:], p.message) for p in layer_problems(read_config(path).config, {"net": net})]
     token = "which has no class token; those are in layers of transformers, which are of tokens"
