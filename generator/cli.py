@@ -199,8 +199,7 @@ def init(config: Path, preset: str) -> None:
 def serve(ctx: click.Context, config: Path, port: int, host: str, rendering: bool, debug: bool) -> None:
     """Show the gallery at http://127.0.0.1:PORT, to this machine only, until Ctrl-C.
 
-    With --render the gallery need not be there: it grows while it is shown, and open pages say when there is
-    more to see.
+    With --render it need not be there: it grows meanwhile, and open pages say when there is more to see.
     """
     from generator.config.reading import read_config
     from generator.console import serving

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from generator.config.recipes import Recipe
@@ -55,17 +55,25 @@ def task_of(plan: Plan, members: Group) -> PictureTask:
 
 
 def tasks_of(plan: Plan, jobs: Iterable[Job], timings: Timings) -> Iterator[PictureTask]:
-    """The tasks of jobs, in the order of `queue`; each is told what was learnt until it is drawn."""
-    for whole, wanted in _lots(plan, jobs):
-        yield replace(whole, wanted=wanted, precision=timings.learnt(whole.pace).get("precision"))
+    """The tasks of jobs, in the order of `queue`; each is told what was learnt until it is drawn, and is as
+    large as suits the device that was met."""
+
+    def together(whole: PictureTask) -> int:
+        return max(whole.batch, int(timings.learnt(whole.pace).get("batch", 0)))
+
+    for whole, wanted in _lots(plan, jobs, together):
+        known = timings.learnt(whole.pace)
+        yield replace(whole, wanted=wanted, precision=known.get("precision"), card=known.get("card"))
 
 
 def queue(plan: Plan, jobs: Iterable[Job]) -> list[str]:
     """The keys of jobs in the order in which they are rendered."""
-    return [one.key for _, wanted in _lots(plan, jobs) for one in wanted]
+    return [one.key for _, wanted in _lots(plan, jobs, lambda whole: whole.batch) for one in wanted]
 
 
-def _lots(plan: Plan, jobs: Iterable[Job]) -> Iterator[tuple[PictureTask, tuple[Wanted, ...]]]:
+def _lots(
+    plan: Plan, jobs: Iterable[Job], suits: Callable[[PictureTask], int]
+) -> Iterator[tuple[PictureTask, tuple[Wanted, ...]]]:
     """What is rendered together: some pictures of each layer first, so that all of a gallery can be looked at
     early, then the rest, layer by layer."""
     wholes = [task_of(plan, members) for members in group(jobs)]
@@ -77,6 +85,8 @@ def _lots(plan: Plan, jobs: Iterable[Job]) -> Iterator[tuple[PictureTask, tuple[
             early[place] = together
             yield whole, whole.wanted[:together]
     for place, whole in enumerate(wholes):
-        together = plan.config.batch or whole.batch
-        for start in range(early.get(place, 0), len(whole.wanted), together):
+        start = early.get(place, 0)
+        while start < len(whole.wanted):
+            together = plan.config.batch or suits(whole)
             yield whole, whole.wanted[start : start + together]
+            start += together

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,18 +48,32 @@ def _left(root: Path, place: str, limit: str, usage: str, files: str) -> Iterato
             yield most - used + (_field(group / "memory.stat", files) or 0)
 
 
-@lru_cache(maxsize=1)
 def of_graphics_card() -> int | None:
-    """Bytes that TensorFlow may take of the first graphics card that it sees; None where it sees none.
+    """Bytes that TensorFlow may take of the first graphics card that it sees; None where it sees none."""
+    card = graphics_card()
+    return None if card is None else card.memory
 
-    To be asked once TensorFlow is imported; elsewhere there is none.
-    """
+
+@dataclass(frozen=True)
+class Card:
+    """A graphics card: what it is called, and the bytes that TensorFlow may take of it."""
+
+    name: str
+    memory: int
+
+
+@lru_cache(maxsize=1)
+def graphics_card() -> Card | None:
+    """The first graphics card that TensorFlow sees; to be asked once that is imported."""
     tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or not tensorflow.config.list_physical_devices("GPU"):
+    seen = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
+    if not tensorflow or not seen:
         return None
     from tensorflow.python.client.device_lib import list_local_devices
 
-    return next((int(each.memory_limit) for each in list_local_devices() if each.device_type == "GPU"), None)
+    name = tensorflow.config.experimental.get_device_details(seen[0]).get("device_name", "graphics card")
+    found = (int(each.memory_limit) for each in list_local_devices() if each.device_type == "GPU")
+    return next((Card(str(name), limit) for limit in found), None)
 
 
 def kills(proc: Path = PROC) -> int | None:

@@ -33,8 +33,9 @@ class PictureTask:
     at once, fewer if they would take more than `share` of the worker's memory; the task is worked off in as
     many rounds as that takes. `precision` is what was found to be fastest; without it the worker measures
     when the layer, of which the plan has `group` pictures by this recipe, is long enough for that, and
-    agrees on it with the others. `planned` says that they are pictures of the plan, and not of directions
-    that were found on the way, which count as evidence.
+    agrees on it with the others. `card` is what was found so for a graphics card, its name included: there
+    a batch is as large as suits the card. `planned` says that they are pictures of the plan, and not of
+    directions that were found on the way, which count as evidence.
     """
 
     model: str
@@ -49,6 +50,7 @@ class PictureTask:
     group: int = 0
     share: float = 1.0
     precision: str | None = None
+    card: str | None = None
     planned: bool = True
 
     @property

@@ -6,37 +6,20 @@ import json
 import math
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from generator.cache.records import Record
 from generator.config.recipes import FITTED, Recipe
-from generator.engines import encoding
+from generator.engines import encoding, memory
+from generator.engines.card import FORMATS, Needs, Setup, on_card, told_of_card
 from generator.engines.opened import KEPT, ROOM, forget, kept, network, reserve
 from generator.engines.pictures import PictureTask, Wanted
 from generator.engines.tasks import Bench, Output, Result
 from generator.errors import ModelError
 from generator.render import RENDERER_VERSION
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How a layer is rendered on this machine: the format it computes in and the pictures of a step."""
-
-    precision: str = "float32"
-    batch: int = 1
-
-
-@dataclass(frozen=True)
-class Needs:
-    """Bytes: of `each` picture while it is made, of the network's `weights`, and of their `copies` in what is
-    compiled for a layer."""
-
-    each: int
-    weights: int
-    copies: int
 
 
 class _Stopped(Exception):
@@ -63,20 +46,20 @@ def render(task: PictureTask, bench: Bench) -> Result:
 def _render(task: PictureTask, bench: Bench) -> Result:
     started = time.perf_counter()
     setup = _usable(task, _setup(task, bench))
-    renderer = _renderer(task, setup)
+    own = renderer(task, setup)
     rounds = [task.wanted[i : i + setup.batch] for i in range(0, len(task.wanted), setup.batch)]
     finished: list[tuple[Wanted, Any]] = []
     try:
         for together in rounds:
             units = [wanted.unit for wanted in together]
-            renderings = renderer.render(units, _stop_when(bench.stopping))
+            renderings = own.render(units, _stop_when(bench.stopping))
             finished += zip(together, renderings, strict=True)
     except _Stopped:
         pass
     seconds = time.perf_counter() - started
     each = seconds / max(1, len(finished))
     outputs = tuple(_output(task, wanted, rendering, setup, each) for wanted, rendering in finished)
-    return Result(task, outputs, seconds, {"precision": setup.precision})
+    return Result(task, outputs, seconds, {"precision": setup.precision, **told_of_card(setup)})
 
 
 def _stop_when(stopping: Callable[[], bool]) -> Callable[[int], None]:
@@ -153,6 +136,8 @@ _footprints: dict[Hashable, Needs] = {}
 
 def _setup(task: PictureTask, bench: Bench) -> Setup:
     """How to render a task: as it was measured before, or is measured now if the layer is long enough."""
+    if (card := memory.graphics_card()) is not None:
+        return on_card(task, bench, card, _setting(task), _needs(task), lambda setup: renderer(task, setup))
     batch = _batch(task, bench)
     if task.precision is not None:
         return Setup(task.precision, batch)
@@ -161,20 +146,17 @@ def _setup(task: PictureTask, bench: Bench) -> Setup:
         from generator.render.tuning import fastest
 
         wish = task.recipe.precision
-        setups = [Setup(precision, batch) for precision in (_FORMATS if wish == "auto" else (wish,))]
+        setups = [Setup(precision, batch) for precision in (FORMATS if wish == "auto" else (wish,))]
         steps = task.group * task.recipe.steps
-        own = fastest(setups, lambda setup: _renderer(task, setup), steps)[0].precision
+        own = fastest(setups, lambda setup: renderer(task, setup), steps)[0].precision
         _precisions[place] = bench.agree(f"precision {' '.join(task.pace[:2])}", own)
     return Setup(_precisions[place], batch)
-
-
-_FORMATS = ("float32", "bfloat16")
 
 
 def _usable(task: PictureTask, setup: Setup) -> Setup:
     """The setup, or float32 where the network comes out wrong in bfloat16 and the recipe leaves it open."""
     try:
-        _renderer(task, setup)
+        renderer(task, setup)
     except ModelError:
         if setup.precision == "float32" or task.recipe.precision != "auto":
             raise
@@ -222,7 +204,8 @@ def _recipe(task: PictureTask) -> Recipe:
     return task.recipe.fitted(_model(task).anatomy.own_side)
 
 
-def _renderer(task: PictureTask, setup: Setup) -> Any:
+def renderer(task: PictureTask, setup: Setup) -> Any:
+    """What renders a task's pictures in a setup; kept for those that come after."""
     known = _footprints.get(_setting(task))
     size = ROOM // KEPT if known is None else known.copies
     return kept((*_setting(task), setup), lambda: _new_renderer(task, setup), size)
@@ -246,7 +229,7 @@ def _new_renderer(task: PictureTask, setup: Setup) -> Any:
         # What is reported is what the network gives: only `logit` asks for what it has not.
         measured = cut(model.network, task.layer, whole, **shared)
         special = model.anatomy.layer(task.layer).special
-        return Networks(ascended, measured, model.preprocessing, special)
+        return Networks(ascended, measured, model.preprocessing, special, setup.compiled)
 
     materials = _materials(task)
     return Renderer(networks, recipe, canvas_of(recipe, materials.photo), setup.batch, materials)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from generator.config.recipes import Recipe
 from generator.render.climbing import step_size
 from generator.render.parameterizations import Canvas
-from generator.render.stage import NONE, Materials, Networks, Stage, blurred, resized, tile_canvas
+from generator.render.resizing import blurred, resized
+from generator.render.stage import NONE, Materials, Networks, Stage, tile_canvas
 from generator.render.transforms import DRAWS, draw_seeds, draw_start, draw_views
 from generator.render.wanted import Wanted
 from generator.targets import Channel, Place, Unit, Whole

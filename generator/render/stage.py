@@ -16,6 +16,7 @@ from generator.errors import NotRenderable
 from generator.render.climbing import Climber
 from generator.render.objectives import likeness, regularization, score, sparsity
 from generator.render.parameterizations import Canvas, parameterization
+from generator.render.resizing import resized
 from generator.render.transforms import random_view, rolled, with_noise
 from generator.render.wanted import Wanted, wanted
 from generator.targets import Unit
@@ -30,13 +31,14 @@ class Networks:
     Both take network input (n, height, width, colours) and give the layer's output: `ascended` that of the
     views that a step sees, perhaps padded or tiles, its ReLUs opened, in its own number format; `measured`
     that of whole pictures. `preprocess` maps display pixels to network input; `special` of the layer's
-    tokens, in front, are no patches.
+    tokens, in front, are no patches. With `compiled` XLA compiles the way through `ascended` and back.
     """
 
     ascended: Any
     measured: Any
     preprocess: Callable[[Any], Any]
     special: int = 0
+    compiled: bool = False
 
     @property
     def colours(self) -> int:
@@ -73,6 +75,9 @@ class Stage:
         self._space = parameterization(recipe, canvas, networks.colours, materials.magnitudes)
         self._photo = _fitted(materials.photo, canvas) if recipe.aim.photo else None
         self._score = score(recipe)
+        self._forward = self._through
+        if networks.compiled:
+            self._forward = tf.function(self._through, autograph=False, jit_compile=True)
         self._parameters = tf.Variable(tf.zeros((pictures, *self._space.shape)), trainable=False)
         self._climber = Climber(recipe, self._space, pictures, stride(networks.ascended))
         # How much each pixel has mattered so far: MACO shows the rest as transparent.
@@ -197,7 +202,10 @@ class Stage:
         return reached, objective
 
     def _ascended(self, views: tf.Tensor) -> tf.Tensor:
-        return self._networks.ascended(self._networks.preprocess(views), training=False)
+        return self._forward(self._networks.preprocess(views))
+
+    def _through(self, pixels: tf.Tensor) -> tf.Tensor:
+        return self._networks.ascended(pixels, training=False)
 
     @property
     def _seen_whole(self) -> bool:
@@ -273,25 +281,3 @@ def _fitted(photo: Array | None, canvas: Canvas) -> tf.Tensor:
     if photo is None:
         raise ValueError("a caricature needs a photo")
     return tf.constant(resized(photo[None], canvas))
-
-
-def resized(pictures: Array, canvas: Canvas) -> Array:
-    """Pictures (n, height, width, colours) in [0, 1] at another size, smoothed where they shrink."""
-    smaller = canvas[0] < pictures.shape[1] or canvas[1] < pictures.shape[2]
-    fitted = tf.image.resize(pictures, canvas, "bicubic", antialias=smaller)
-    clipped: Array = tf.clip_by_value(fitted, 0, 1).numpy()
-    return clipped
-
-
-def blurred(pictures: Array, deviation: float) -> Array:
-    """Pictures (n, height, width, colours) under a normal blur of that many pixels."""
-    if not deviation:
-        return pictures
-    reach = math.ceil(3 * deviation)
-    bell = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
-    kernel = np.repeat((bell / bell.sum())[:, None, None, None], pictures.shape[-1], axis=2)
-    padded: Any = np.pad(pictures, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
-    for axis in (kernel, kernel.swapaxes(0, 1)):
-        padded = tf.nn.depthwise_conv2d(padded, axis.astype("float32"), [1, 1, 1, 1], "VALID")
-    smooth: Array = padded.numpy()
-    return smooth

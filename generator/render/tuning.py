@@ -1,4 +1,4 @@
-"""Which precision and batch size render a layer fastest here: asked of the machine, not guessed."""
+"""Which precision, batch size and compiler render a layer fastest here: asked of the machine, not guessed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ ROUNDS, STEPS = 3, 2
 
 CLEARLY = 0.9
 """Of the time of the sure setup, what another may take at most to be preferred."""
+
+GAIN = 0.95
+"""Of the time a picture, what a batch twice as large may take at most to be worth its memory."""
 
 
 class Steps(Protocol):
@@ -56,6 +59,34 @@ def fastest(setups: Sequence[Setup], renderer: Callable[[Setup], Steps], steps: 
     times = [min(of_setup) for of_setup in zip(*turns, strict=True)]
     best = min(range(len(running)), key=lambda index: times[index])
     return running[best] if times[best] < CLEARLY * times[0] else sure, True
+
+
+def suited(
+    setup: Setup,
+    larger: Callable[[Setup], Setup],
+    others: Callable[[Setup], Sequence[Setup]],
+    renderer: Callable[[Setup], Steps],
+    fits: Callable[[Setup], bool],
+) -> Setup:
+    """The setup for a device that large batches keep busy, such as a graphics card.
+
+    The batch is doubled by `larger` while it `fits` and a picture's time falls by that; of the best batch
+    `others`, such as another number format or another compiler, are tried in turn, each taken where it is
+    clearly faster than the best before. What the machine can't run is passed over.
+    """
+    renderer(setup).rehearse(1)  # compiles
+    best, each = setup, seconds_per_step(renderer(setup))
+    while fits(bigger := larger(best)) and _runs(renderer, bigger):
+        found = seconds_per_step(renderer(bigger))
+        if found > GAIN * each:
+            break
+        best, each = bigger, found
+    tried = {best}
+    while ahead := [other for other in others(best) if other not in tried]:
+        tried.add(ahead[0])
+        if _runs(renderer, ahead[0]) and (found := seconds_per_step(renderer(ahead[0]))) < CLEARLY * each:
+            best, each = ahead[0], found
+    return best
 
 
 def _runs(renderer: Callable[[Setup], Steps], setup: Setup) -> bool:
