@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -19,6 +19,7 @@ from generator.datasets.known import known_dataset
 from generator.datasets.sources import DataSet
 from generator.engines.pictures import is_planned
 from generator.engines.tasks import Engine, Result, Task
+from generator.engines.timer import after
 from generator.errors import CacheError, ModelError, UserError
 from generator.inquiries.derivation import derived
 from generator.inquiries.pursuit import Pursuit, Round
@@ -165,7 +166,7 @@ def run(
     started = time.monotonic()
     with (
         _measuring(cache) as timings,
-        _limited(time_limit, engine),
+        after(math.inf if time_limit is None else time_limit, engine.stop),
         closing(
             engine.run(
                 _tasks(plan, jobs, pursuits, cache, timings, outcome, force=force),
@@ -240,21 +241,6 @@ def _measuring(cache: Cache) -> Iterator[Timings]:
             timings.save()
         raise
     timings.save()
-
-
-@contextmanager
-def _limited(seconds: float | None, engine: Engine) -> Iterator[None]:
-    """Stop the engine after so many seconds."""
-    if seconds is None:
-        yield
-        return
-    timer = threading.Timer(seconds, engine.stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _store(result: Result, cache: Cache, outcome: Outcome) -> None:

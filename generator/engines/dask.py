@@ -176,7 +176,7 @@ class DaskEngine:
         cluster, crew, run = self._connected()
         try:
             topic = self._topic if given.watched else ""
-            call = pickle.dumps(Call(run, given.task, self._allowed(given.task), topic))
+            call = pickle.dumps(Call.of(run, given.task, self._allowed(given.task), topic))
         except OSError as error:
             self._done.append(failed(given.task, f"{error.filename}: can't be read any more; run again"))
             return

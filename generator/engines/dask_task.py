@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import distributed
 
@@ -33,19 +33,28 @@ class Reply:
     missing: tuple[NamedFile, ...] = ()
 
 
-class Call:
-    """A task as it is sent: to read it is to work it off. So the scheduler needs no package of ours.
+class Call(NamedTuple):
+    """A task as it is sent, pickled, with what is asked of a worker before it reads that.
 
-    A worker that takes longer than so many `seconds` ends itself. `announce` is the topic under which the
-    scheduler is told that the task begins, before it does.
+    To read a call is to work its task off, so the scheduler needs no package of ours. A worker that takes
+    longer than so many `seconds` ends itself. `announce` is the topic under which the scheduler is told that
+    the task begins, before it does.
     """
 
-    def __init__(self, run: Run, task: Task, seconds: float, announce: str = "") -> None:
-        files = tuple(task.files())
-        self._arguments = (run, pickle.dumps(task), tuple(task.modules()), files, seconds, announce)
+    run: Run
+    task: bytes
+    modules: tuple[str, ...]
+    files: tuple[NamedFile, ...]
+    seconds: float
+    announce: str
+
+    @classmethod
+    def of(cls, run: Run, task: Task, seconds: float, announce: str = "") -> Call:
+        """The call of a task."""
+        return cls(run, pickle.dumps(task), tuple(task.modules()), tuple(task.files()), seconds, announce)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return work_off, self._arguments
+        return work_off, tuple(self)
 
 
 @cache
@@ -54,44 +63,30 @@ def _lane(worker: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="pocket-microscope")
 
 
-def work_off(
-    run: Run,
-    task: bytes,
-    modules: Sequence[str],
-    files: Sequence[NamedFile],
-    seconds: float,
-    announce: str,
-) -> Reply:
-    """Work a pickled task off, on the worker that this is called on; see Call."""
-    worker = distributed.get_worker()
-    here = Here(worker, worker.get_current_task(), run)
-    return _lane(here.address).submit(_in_lane, here, task, modules, files, seconds, announce).result()
+def work_off(*sent: Any) -> Reply:
+    """Work a call's task off, on the worker that this is called on."""
+    call, worker = Call(*sent), distributed.get_worker()
+    here = Here(worker, worker.get_current_task(), call.run)
+    return _lane(here.address).submit(_in_lane, here, call).result()
 
 
-def _in_lane(
-    here: Here,
-    task: bytes,
-    modules: Sequence[str],
-    files: Sequence[NamedFile],
-    seconds: float,
-    announce: str,
-) -> Reply:
+def _in_lane(here: Here, call: Call) -> Reply:
     reply = Reply(here.address)
     here.enter()
-    if refusal := refusals.refusal(here.address, here.run.versions, _versions(), modules):
+    if refusal := refusals.refusal(here.address, here.run.versions, _versions(), call.modules):
         return replace(reply, refusal=refusal)
-    places, missing = depot.places_of(files, here.folder)
+    places, missing = depot.places_of(call.files, here.folder)
     if missing:
         return replace(reply, missing=tuple(missing))
-    if announce:
-        here.ask_scheduler("log_event", topic=announce, msg=here.key)
+    if call.announce:
+        here.ask_scheduler("log_event", topic=call.announce, msg=here.key)
     if here.is_stopping():
         return reply
     here.prepare()
-    given: Task = pickle.loads(task)
+    task: Task = pickle.loads(call.task)
     bench = Bench(here.memory(), here.is_stopping, here.agree)
-    with ends_if_it_takes_longer(seconds):
-        result = work(given.moved(places) if places else given, bench)
+    with ends_if_it_takes_longer(call.seconds):
+        result = work(task.moved(places) if places else task, bench)
     outputs = _stored(result, here)
     return replace(reply, outputs=outputs, seconds=result.seconds, learnt=dict(result.learnt))
 

@@ -6,13 +6,12 @@ TensorFlow fills the cores by itself.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from generator.cache.entries import Cache
 from generator.engines import memory
 from generator.engines.local import cores, search_path
 from generator.engines.refusals import versions
+from generator.engines.timer import after
 from generator.errors import MicroscopeError
 
 PROBE = "probe"
@@ -181,19 +181,9 @@ def answers_of(run: str) -> str:
     return f"pocket-microscope {run}"
 
 
-@contextmanager
-def ends_if_it_takes_longer(seconds: float) -> Iterator[None]:
+def ends_if_it_takes_longer(seconds: float) -> AbstractContextManager[None]:
     """End this process when what is done within hangs; others try the task then."""
-    if seconds == math.inf:
-        yield
-        return
-    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), os._exit, [1])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return after(seconds, partial(os._exit, 1))
 
 
 def _print_nothing() -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +18,7 @@ from generator.gallery.names import safe_names
 from generator.gallery.site import build_site
 from tests.evident import evidence_of
 from tests.payloads import hostile_evidence, hostile_plan
+from tests.serving import Quiet, serving
 from tests.unruly import unruly_plan
 
 ARGUMENTS = [
@@ -76,10 +74,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(plan, Cache(plan.config.cache), hostile_evidence(plan)).output
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Tests want no log."""
-
+class _Pages(Quiet):
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
         """Any missing address gets the site's own page, as on GitHub Pages."""
         # Browsers report every status of 404, and no page may be reported for another reason.
@@ -94,10 +89,8 @@ def server(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     """The gallery's address on a server, under /repo/ as GitHub Pages has it."""
     root = tmp_path_factory.mktemp("server")
     (root / "repo").symlink_to(site)
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=root))
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{httpd.server_address[1]}/repo"
-    httpd.shutdown()
+    with serving(root, _Pages) as address:
+        yield f"{address}/repo"
 
 
 @pytest.fixture(params=["disk", "server"])

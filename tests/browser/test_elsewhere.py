@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,25 +14,19 @@ from generator.cache.entries import Cache
 from generator.gallery.site import build_site
 from tests.browser.conftest import STEM
 from tests.evident import evidence_of
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Tests want no log."""
+from tests.serving import serving
 
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A gallery on the disk, and the address of the server that has its pictures."""
     folder = tmp_path_factory.mktemp("apart")
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{httpd.server_address[1]}/site-pictures"
-    plan = rich_plan(folder)
-    config = plan.config.model_copy(update={"pictures_url": address})
-    plan = replace(plan, config=config)
-    yield build_site(plan, Cache(config.cache), evidence_of(plan)).output, address
-    httpd.shutdown()
+    with serving(folder) as server:
+        address = f"{server}/site-pictures"
+        plan = rich_plan(folder)
+        config = plan.config.model_copy(update={"pictures_url": address})
+        plan = replace(plan, config=config)
+        yield build_site(plan, Cache(config.cache), evidence_of(plan)).output, address
 
 
 PAGES = ("index.html", f"{STEM}/index.html", f"{STEM}/9.html", f"{STEM}/map.html", "compare.html#")

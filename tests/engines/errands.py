@@ -15,12 +15,14 @@ from generator.engines.tasks import Bench, NamedFile, Output, Pace, Result
 @dataclass(frozen=True)
 class Errand:
     """Takes so many `seconds`; notes its process and names in the file `note`; ends its process, if one of
-    its names is `deadly`; and gives what is in the file `reads`, or in the file `inside` that folder."""
+    its names is `deadly`, and comes to no end, deaf to any stop, if one is `endless`; and gives what is in
+    the file `reads`, or in the file `inside` that folder."""
 
     names: tuple[str, ...]
     seconds: float = 0.0
     note: Path | None = None
     deadly: tuple[str, ...] = ()
+    endless: tuple[str, ...] = ()
     reads: NamedFile | None = None
     inside: str = ""
     module: str = ""
@@ -40,6 +42,8 @@ class Errand:
                 stream.write(f"{os.getpid()} {' '.join(self.names)}\n")
         if set(self.names) & set(self.deadly):
             os.kill(os.getpid(), signal.SIGKILL)
+        while set(self.names) & set(self.endless):
+            time.sleep(1)
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             if bench.stopping():

@@ -3,6 +3,7 @@ or don't see a file, and when the run is stopped."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -130,6 +131,25 @@ def test_a_task_that_kills_workers_is_taken_apart_and_only_the_guilty_part_fails
     assert {key for key, output in found.items() if output.error} == {"bad"}
     # Dask gives up after three, of which it may have been told of fewer that were in the midst of it.
     assert re.match("[3-5] workers died in the midst of it, tried alone", found["bad"].error)
+
+
+@pytest.mark.long
+def test_a_task_that_never_ends_ends_its_workers_and_only_the_guilty_part_fails(
+    engine: New, tmp_path: Path
+) -> None:
+    note = tmp_path / "note"
+    stuck = Errand(("good", "endless"), endless=("endless",), note=note)
+    errands = [stuck, *(Errand((f"other {number}",)) for number in range(6))]
+    results = engine().run(iter(errands), lambda task: 1.0 if "endless" in task.keys else math.inf)
+    found = {output.key: output for result in results for output in result.outputs}
+    assert found.keys() == {"good", "endless", *(f"other {number}" for number in range(6))}
+    assert {key for key, output in found.items() if output.error} == {"endless"}
+    assert re.fullmatch(
+        r"[3-5] workers died in the midst of it, tried alone \(a worker that takes over 1 s ends itself\)",
+        found["endless"].error,
+    )
+    tried = [line.split()[0] for line in lines(note) if line.endswith("endless")]
+    assert len(tried) == len(set(tried)) >= 6, "each time by another process"
 
 
 def test_the_scheduler_is_given_a_few_tasks_a_worker(engine: New) -> None:

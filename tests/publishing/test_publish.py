@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urldefrag, urljoin
@@ -19,6 +16,7 @@ from tests.conftest import Rendered, click_run
 from tests.gallery.conftest import files_of
 from tests.gallery.test_whole_site import _Links
 from tests.publishing.conftest import git
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -98,21 +96,13 @@ def test_a_gallery_that_is_not_there_is_told(gallery: Path) -> None:
 # -- published, cloned, served, crawled ------------------------------------------------------------
 
 
-class _Host(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Tests want no log."""
-
-
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder and the address that shows it."""
     folder = tmp_path / "host"
     folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Host, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+    with serving(folder) as address:
+        yield folder, f"{address}/"
 
 
 def crawl(start: str) -> dict[str, bytes]:
