@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +76,8 @@ class LocalStore:
             waiting += {f"entries/{prefix[8:10]}"} & self._old_folders
         while waiting:
             folder = waiting.pop()
-            listed = _old_names(self.folder, folder) if folder in self._old_folders else _names(folder)
-            for name, entry in listed(_scan(self.folder / folder)):
+            old = folder in self._old_folders
+            for name, entry in self._old_entries(folder) if old else self._entries(folder):
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
                 elif name.startswith(prefix):
@@ -86,6 +86,21 @@ class LocalStore:
                     except FileNotFoundError:
                         continue  # removed or renamed since the folder was read
                     yield name, State(found.st_size, found.st_mtime_ns)
+
+    def _entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """What is in a folder, by its name."""
+        start = f"{folder}/" if folder else ""
+        return ((start + entry.name, entry) for entry in _scan(self.folder / folder))
+
+    def _old_entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """The same of what lies where version 0.1.0 put it, by the name of today and key by key; what was
+        written again since is left out."""
+        with os.scandir(self.folder / folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            name = f"{folder.partition('/')[0]}/{entry.name[:3]}/{entry.name}"
+            if not (self.folder / name).exists():
+                yield name, entry
 
     def path(self, name: str) -> Path:
         """Where the file of that name is or would be."""
@@ -96,8 +111,8 @@ class LocalStore:
     @cached_property
     def _old_folders(self) -> frozenset[str]:
         """Folders as they were named in version 0.1.0."""
-        entries = {f"entries/{one.name}" for one in _scan(self.folder / "entries") if len(one.name) == 2}
-        flat = any(entry.is_file() for entry in _scan(self.folder / "failures"))
+        entries = {name for name, _ in self._entries("entries") if len(name) == len("entries/3f")}
+        flat = any(entry.is_file() for _, entry in self._entries("failures"))
         return frozenset(entries | ({"failures"} if flat else set()))
 
     def _old_place(self, name: str) -> Path | None:
@@ -197,28 +212,6 @@ def own_path(folder: Path, name: str) -> Path:
     return path / file
 
 
-Entries = Iterable["os.DirEntry[str]"]
-Named = Iterator[tuple[str, "os.DirEntry[str]"]]
-
-
-def _names(folder: str) -> Callable[[Entries], Named]:
-    start = f"{folder}/" if folder else ""
-    return lambda entries: ((start + entry.name, entry) for entry in entries)
-
-
-def _old_names(top: Path, folder: str) -> Callable[[Entries], Named]:
-    """The names of today of what lies where version 0.1.0 put it, key by key; what was written again since
-    is left out."""
-
-    def named(entries: Entries) -> Named:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            name = f"{folder.partition('/')[0]}/{entry.name[:3]}/{entry.name}"
-            if not (top / name).exists():
-                yield name, entry
-
-    return named
-
-
 def _remove(path: Path) -> None:
     try:
         path.unlink()
@@ -228,12 +221,21 @@ def _remove(path: Path) -> None:
         raise CacheError(f"{path}: can't be removed: {error.strerror or error}") from error
 
 
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
+def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, which stays open as long as that is looked at: a file's state is then found
+    without walking its whole path."""
     try:
-        with os.scandir(folder) as found:
-            return list(found)
+        opened = os.open(folder, os.O_RDONLY) if os.scandir in os.supports_fd else folder
     except OSError:
-        return []
+        return
+    try:
+        with os.scandir(opened) as found:
+            yield from list(found)
+    except OSError:
+        return
+    finally:
+        if isinstance(opened, int):
+            os.close(opened)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
