@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from generator.engines.pictures import is_planned
 from generator.engines.tasks import Engine, Result, Task
 from generator.engines.timer import after
 from generator.errors import CacheError, ModelError, UserError
+from generator.inquiries.concepts import at_hand
 from generator.inquiries.derivation import derived
 from generator.inquiries.pursuit import Pursuit, Round
 from generator.layers import layer_problems
@@ -42,9 +43,9 @@ def load_plan(path: Path, say: Callable[[str], None] = lambda text: None) -> Pla
     file = read_config(path)
     look_beside(path)
     anatomies, problems = _anatomies(file, say)
-    found = derived(file.config, anatomies, file.is_wrong)
-    problems += [*found.problems, *layer_problems(file.config, found.anatomies)]
     datasets, unusable = _datasets(file, say)
+    found = derived(file.config, anatomies, datasets, file.is_wrong)
+    problems += [*found.problems, *layer_problems(file.config, found.anatomies)]
     file.check([*problems, *unusable])
     return make_plan(found.config, found.anatomies, datasets)
 
@@ -200,21 +201,28 @@ def _tasks(
     there: Collection[str] = cache.snapshot().entries if pursuits else ()
     outcome.evidence_left = sum(one.due(() if force else there) for one in pursuits)
     handed = known = 0
+    places: Mapping[Path, Path] = {}
     for now in Round:
         busy = [one for one in pursuits if now in one.rounds]
         if now is Round.PICTURES:
             yield from _settled(outcome, handed)
-            yield from tasks_of(plan, jobs, timings)
+            places = at_hand(plan, cache)
+            yield from _placed(tasks_of(plan, jobs, timings), places)
             handed += len(jobs)
         elif busy:
             if now is not Round.FIRST:
                 yield from _settled(outcome, handed)
             if handed > known:
                 there, known = cache.snapshot().entries, handed
-            due = (task for one in busy for task in one.tasks(now, there, cache, force=force))
+            due = _placed((t for one in busy for t in one.tasks(now, there, cache, force=force)), places)
             for task in _counted(due, outcome) if now > Round.FIRST else due:
                 handed += len(task.keys)
                 yield task
+
+
+def _placed(tasks: Iterable[Task], places: Mapping[Path, Path]) -> Iterator[Task]:
+    """The tasks with files where they are on this machine."""
+    return (task.moved(places) if places else task for task in tasks)
 
 
 def _settled(outcome: Outcome, handed: int) -> Iterator[None]:

@@ -140,9 +140,9 @@ class Cache:
         """Where the lossless picture of `key` is or would be; of an object store, once it was fetched."""
         return self.store.path(entry_name(key, "png"))
 
-    def fetched(self, keys: Collection[str]) -> dict[str, Path]:
-        """The pictures of these keys as files of this machine."""
-        paths = {key: self.picture_path(key) for key in keys}
+    def fetched(self, keys: Collection[str], kind: str = "png") -> dict[str, Path]:
+        """The pictures of these keys, or their files of another kind, as files of this machine."""
+        paths = {key: self.store.path(entry_name(key, kind)) for key in keys}
         self.store.fetch(paths.values())
         return paths
 

@@ -41,7 +41,8 @@ def _dictionaries(layer: LayerConfig) -> Iterator[Path]:
     if layer.dictionary is not None:
         yield layer.dictionary.file
     if layer.concepts is not None:
-        yield from layer.concepts.found.values()
+        # Until they are found nothing is asked of them.
+        yield from (path for path in layer.concepts.found.values() if path.is_file())
 
 
 def _moved_layer(layer: LayerConfig, places: Mapping[Path, Path]) -> LayerConfig:

@@ -64,7 +64,11 @@ class ClassInquiry:
 
     def effects(self, there: There) -> Iterator[ClassTask]:
         """What is due of what channels do to classes; in one task, for one pass tells of all layers."""
-        due = tuple((layer, key) for layer, key in self.effect_keys.items() if key not in there)
+        due = tuple(
+            (layer, key)
+            for layer, key in self.effect_keys.items()
+            if key not in there and self.survey.ready(layer, there)
+        )
         if due:
             yield ClassTask(
                 model=self.model,

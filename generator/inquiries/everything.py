@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
 
 from generator.cache.entries import Cache
-from generator.datasets.sources import DataSet
 from generator.evidence.facts import Evidence
-from generator.evidence.summary import sampling_rank
 from generator.inquiries import settling
+from generator.inquiries.concepts import ConceptsPursuit
 from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.pursuit import Pursuit
-from generator.inquiries.surveys import Survey
+from generator.inquiries.surveys import survey_of
+from generator.models.anatomy import Anatomy, Derived
 from generator.plan import Plan
 from generator.selection import Shard
 
@@ -21,7 +20,17 @@ def pursuits_of(
     plan: Plan, only: Collection[tuple[str, str]] | None = None, shard: Shard | None = None
 ) -> tuple[Pursuit, ...]:
     """Every pursuit of a plan; of the layers in `only`, (model, layer), and as far as it is the shard's."""
-    return inquiries_of(plan, only, shard)
+    found = inquiries_of(plan, only, shard)
+    return (*_concepts(found), *found)
+
+
+def _concepts(inquiries: Iterable[Inquiry]) -> Iterator[ConceptsPursuit]:
+    """What concepts among the layers of inquiries rest on. Each shard finds them: they are quickly found, and
+    all pictures of them rest on all of the survey."""
+    for inquiry in inquiries:
+        one = ConceptsPursuit(inquiry.plan, inquiry.model, inquiry.survey, frozenset(inquiry.layers))
+        if one.wanted:
+            yield one
 
 
 def settled(plan: Plan, cache: Cache) -> Evidence:
@@ -31,7 +40,8 @@ def settled(plan: Plan, cache: Cache) -> Evidence:
 
 def kept(plan: Plan, cache: Cache) -> set[str]:
     """Keys of all that is needed of what the cache holds, the planned pictures apart."""
-    return settling.kept(inquiries_of(plan), cache)
+    found = inquiries_of(plan)
+    return settling.kept(found, cache) | {key for one in _concepts(found) for key in one.kept()}
 
 
 def inquiries_of(
@@ -43,25 +53,19 @@ def inquiries_of(
     for model, anatomy in plan.models.items():
         source = plan.config.dataset_of(model)
         layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
-        chosen = tuple(layer for layer in layers if only is None or (model, layer) in only)
+        chosen = [layer for layer in layers if only is None or (model, layer) in only]
         if source is None or source not in plan.datasets or not chosen:
             continue
-        survey = Survey(
-            model=model,
-            config=plan.config.models[model],
-            fingerprint=anatomy.fingerprint,
-            dataset=limited(plan.datasets[source], plan.config.evidence.budget),
-            fit=plan.config.datasets[source].fit,
-            layers=chosen,
-            identities={layer.name: layer.identity for layer in anatomy.layers if layer.derived},
-        )
+        survey = survey_of(plan.config, model, anatomy, plan.datasets[source], with_bases(chosen, anatomy))
         found.append(Inquiry(plan, model, source, survey, shard))
     return tuple(found)
 
 
-def limited(dataset: DataSet, budget: int | None) -> DataSet:
-    """A data set of at most `budget` pictures; of a larger one a sample, always the same."""
-    if budget is None or len(dataset.items) <= budget:
-        return dataset
-    chosen = sorted(dataset.items, key=lambda item: sampling_rank(item.digest))[:budget]
-    return replace(dataset, items=tuple(sorted(chosen)))
+def with_bases(layers: Iterable[str], anatomy: Anatomy) -> tuple[str, ...]:
+    """These layers, and those that derived ones of them stand behind, which must be known to judge them."""
+    bases = ((anatomy.layer(name).derived, name) for name in layers)
+    return tuple(dict.fromkeys(one for derived, name in bases for one in _base(derived, name)))
+
+
+def _base(derived: Derived | None, name: str) -> tuple[str, ...]:
+    return (derived.base, name) if derived else (name,)

@@ -219,7 +219,7 @@ class Inquiry:
         """The weights that are due."""
         for earlier, later in self.wirings:
             for key, channels in self.circuit_keys(earlier, later).items():
-                if key not in there:
+                if key not in there and self.survey.ready(later, there):
                     yield CircuitTask(
                         model=self.model,
                         config=self.survey.config,
@@ -266,7 +266,9 @@ class Inquiry:
 
     def due(self, there: There) -> int:
         """How many of its jobs are to be done here and are not."""
-        keys = {key for task in self.first(there) for key in task.keys}
+        # What concepts keys stand for is to be found before, and then looked at.
+        hoped = {*there, *self.survey.waits_for.values()}
+        keys = {key for task in self.first(hoped) for key in task.keys}
         keys |= {self.look_key(layer, there) for layer in self.layers if self._looks_at(layer, there)}
         if self._judges(there):
             keys |= {self.classes.recognition_key(there)} - {""}

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from generator.cache.entries import Cache
-from generator.config.schema import Fit, ModelConfig
+from generator.config.schema import Config, Fit, ModelConfig
 from generator.datasets.blocks import blocks
 from generator.datasets.sources import DataSet, Item
 from generator.engines.surveys import SurveyTask
-from generator.evidence.summary import Merger, Summary
+from generator.evidence.summary import Merger, Summary, sampling_rank
 from generator.evidence.tally import Tally
+from generator.models.anatomy import Anatomy
+from generator.models.deriving import CONCEPTS
 
 There = Collection[str]
 """Keys of what the cache holds."""
@@ -39,7 +41,7 @@ class Survey:
     """A data set to be shown to a network, some of whose layers are read off.
 
     `fingerprint` is the network's, `fit` how pictures are brought to its input's size; `identities` says by
-    which names derived layers enter keys.
+    which names derived layers enter keys, `waits_for` which key must be there before a layer is.
     """
 
     model: str
@@ -49,10 +51,15 @@ class Survey:
     fit: Fit
     layers: tuple[str, ...]
     identities: Mapping[str, str] = field(default_factory=dict)
+    waits_for: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self, layer: str) -> str:
         """What names a layer in keys."""
         return self.identities.get(layer, layer)
+
+    def ready(self, layer: str, there: There) -> bool:
+        """Whether a layer can be looked at, now that so much is there."""
+        return layer not in self.waits_for or self.waits_for[layer] in there
 
     @cached_property
     def blocks(self) -> tuple[tuple[Item, ...], ...]:
@@ -85,7 +92,7 @@ class Survey:
         A block is shown once for all layers that lack its tally.
         """
         for block in self.blocks:
-            named = ((layer, self.key(layer, block)) for layer in self.layers)
+            named = ((layer, self.key(layer, block)) for layer in self.layers if self.ready(layer, there))
             due = tuple((layer, key) for layer, key in named if key not in there)
             if due:
                 yield SurveyTask(
@@ -106,6 +113,36 @@ class Survey:
             if tally is not None:
                 merger.add(tally)
         return None if merger.empty else merger.summary()
+
+
+def survey_of(
+    config: Config, model: str, anatomy: Anatomy, dataset: DataSet, layers: Sequence[str]
+) -> Survey:
+    """The survey of some layers of a config's model, whose data set this is."""
+    source = config.dataset_of(model)
+    assert source is not None
+    return Survey(
+        model=model,
+        config=config.models[model],
+        fingerprint=anatomy.fingerprint,
+        dataset=limited(dataset, config.evidence.budget),
+        fit=config.datasets[source].fit,
+        layers=tuple(layers),
+        identities={layer.name: layer.identity for layer in anatomy.layers if layer.derived},
+        waits_for={
+            layer.name: layer.derived.digest
+            for layer in anatomy.layers
+            if layer.derived and layer.kind == CONCEPTS
+        },
+    )
+
+
+def limited(dataset: DataSet, budget: int | None) -> DataSet:
+    """A data set of at most `budget` pictures; of a larger one a sample, always the same."""
+    if budget is None or len(dataset.items) <= budget:
+        return dataset
+    chosen = sorted(dataset.items, key=lambda item: sampling_rank(item.digest))[:budget]
+    return replace(dataset, items=tuple(sorted(chosen)))
 
 
 def read_tally(key: str, cache: Cache) -> Tally | None:

@@ -18,8 +18,8 @@ from generator.models.anatomy import Anatomy, Layer
 from generator.models.dictionary import Dictionary
 from generator.models.dictionary_file import read_dictionary
 
-CONCEPTS = "concepts"
-"""What a layer's concepts are called after its name and a dot."""
+CONCEPTS, DICTIONARY = "Concepts", "Dictionary"
+"""Kinds of derived layers."""
 Part = Literal["concepts", "dictionary"]
 
 
@@ -61,7 +61,7 @@ def asked_for(config: ModelConfig, anatomy: Anatomy) -> Iterator[Asked]:
     for index, layer in enumerate(config.layers):
         for base in matching_layers(layer.name, anatomy) if layer.concepts or layer.dictionary else ():
             if layer.concepts:
-                yield Asked(f"{base.name}.{CONCEPTS}", base, index, "concepts", layer.concepts)
+                yield Asked(f"{base.name}.concepts", base, index, "concepts", layer.concepts)
             if layer.dictionary:
                 name = f"{base.name}.{layer.dictionary.called}"
                 yield Asked(name, base, index, "dictionary", layer.dictionary)
@@ -76,6 +76,8 @@ def dictionaries(config: ModelConfig, anatomy: Anatomy) -> list[tuple[str, str, 
     for asked in asked_for(config, anatomy):
         if asked.file is None or asked.name in found:
             continue
+        if asked.part == "concepts" and not asked.file.is_file():
+            continue  # not found yet; nothing is asked of them before they are
         dictionary = read_dictionary(asked.file)
         planned = asked.setting.digest if isinstance(asked.setting, DictionaryConfig) else ""
         if planned not in ("", dictionary.digest):

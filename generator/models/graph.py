@@ -83,6 +83,13 @@ def flatten(
     return [*steps, *branches(network, steps, walk.replace)]
 
 
+def no_layer(name: str) -> ModelError:
+    """What is raised where a layer is asked for that is not there."""
+    if name.endswith(".concepts"):
+        return ModelError(f"{name.removesuffix('.concepts')}: its concepts were not found")
+    return ModelError(f"the network has no layer {name!r}")
+
+
 def _input_name(network: Any) -> str:
     (tensor,) = network.inputs
     return shown_name(tensor._keras_history.operation)

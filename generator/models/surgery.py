@@ -19,7 +19,7 @@ from generator.errors import ModelError, NotRenderable
 from generator.models import layout
 from generator.models.activations import Changes, ReluMode, relus
 from generator.models.folding import Swaps, folded
-from generator.models.graph import Step, flatten
+from generator.models.graph import Step, flatten, no_layer
 from generator.models.precision import Rehearsal, recast, with_finite_weights
 from generator.models.probing import difference, evaluated, probe
 from generator.models.scores import linear
@@ -172,7 +172,7 @@ def _ancestors(steps: list[Step], layer: str) -> list[Step]:
     """The steps that the layer's output depends on, itself last."""
     by_name = {step.name: step for step in steps}
     if layer not in by_name:
-        raise ModelError(f"the network has no layer {layer!r}")
+        raise no_layer(layer)
     wanted, queue = {layer}, [layer]
     while queue:
         for name in by_name[queue.pop()].inputs:

@@ -8,10 +8,9 @@ from typing import Any
 
 import keras
 
-from generator.errors import ModelError
 from generator.models import layout
 from generator.models.folding import Swaps, hand_on
-from generator.models.graph import Step, flatten
+from generator.models.graph import Step, flatten, no_layer
 from generator.models.precision import remade
 from generator.models.probing import application
 from generator.models.surgery import _told_apart as told_apart
@@ -54,7 +53,7 @@ def _model(steps: list[Step], layers: Sequence[str], turned: Collection[str]) ->
     by_name = {step.name: step for step in steps}
     for layer in layers:
         if layer not in by_name:
-            raise ModelError(f"the network has no layer {layer!r}")
+            raise no_layer(layer)
     found = [by_name[layer] for layer in layers]
     outputs = [layout.to_last(step.output) if step.name in turned else step.output for step in found]
     return keras.Model(steps[0].output, outputs)

@@ -28,8 +28,7 @@ class Lens:
         text = self.config.read_text()
         for old, new in changes.items():
             text = text.replace(old, new)
-        for name in ("cache", "photos"):
-            text = text.replace(f"{name}: {name}", f"{name}: {self.folder / name}")
+        text = text.replace("file: sae.npz", f"file: {self.folder / 'sae.npz'}")
         path = folder / "config.yaml"
         path.write_text(text.replace("path: photos", f"path: {self.folder / 'photos'}"))
         return path
@@ -46,7 +45,8 @@ def dictionary(path: Path, seed: int = 0) -> None:
 
 @pytest.fixture(scope="session")
 def lens(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Path]) -> Lens:
-    """`second` of the tiny network with 8 channels, and second.sae, 4 of whose 20 features are shown."""
+    """`first` of the tiny network with 6 channels, first.concepts with 3; `second` with 8, and second.sae, 4
+    of whose 20 features are shown."""
     folder = tmp_path_factory.mktemp("lens")
     random = np.random.default_rng(0)
     for number in range(24):
@@ -57,7 +57,7 @@ def lens(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Path
     dictionary(folder / "sae.npz")
     config = configure(
         folder,
-        "[first, {name: second, dictionary: {file: sae.npz, channels: 2-5}}]",
+        "[{name: first, concepts: 3}, {name: second, dictionary: {file: sae.npz, channels: 2-5}}]",
         cache=str(folder / "cache"),
         datasets="{photos: {path: photos}}",
     )
