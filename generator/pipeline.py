@@ -26,6 +26,7 @@ from generator.inquiries.derivation import derived
 from generator.inquiries.pursuit import Pursuit, Round
 from generator.layers import layer_problems
 from generator.models.anatomy import Anatomy
+from generator.models.deriving import without_derived
 from generator.models.identity import known_anatomy, remember, spec_digest
 from generator.models.zoo import open_model
 from generator.plan import Job, Plan, make_plan
@@ -89,7 +90,7 @@ def _anatomies(file: ConfigFile, say: Callable[[str], None]) -> tuple[dict[str, 
             known = known_anatomy(digest, cache)
             if known is None:
                 say(f"Opening {name} ...")
-                known = open_model(name, model).anatomy
+                known = open_model(name, without_derived(model)).anatomy
                 # A file that was changed meanwhile is not the one that was opened.
                 if not file.problems and digest == spec_digest(name, model):
                     remember(digest, known, cache)

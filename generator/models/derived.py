@@ -186,7 +186,8 @@ class OpenGate(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, gate: Gate) -> None:
         super().__init__(dtype="float32")
-        self.gate = gate
+        # No layer within, for that is what is looked for in layers of a user's own.
+        self._gate: Callable[[Any], Any] = lambda z: gate(z)  # type: ignore[no-untyped-call]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The same."""
@@ -199,7 +200,7 @@ class OpenGate(keras.layers.Layer):  # type: ignore[misc]
         def opened(z: tf.Tensor) -> Any:
             with tf.GradientTape() as tape:
                 tape.watch(z)
-                found = self.gate(z)
+                found = self._gate(z)
 
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 plain = tape.gradient(found, z, output_gradients=upstream)

@@ -6,7 +6,7 @@ Needs no TensorFlow.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 from generator.config.derived import ConceptsConfig, DictionaryConfig
 from generator.config.schema import ModelConfig
 from generator.errors import UserError
-from generator.models.anatomy import Anatomy, Layer
+from generator.models.anatomy import Anatomy, Layer, derived_layer
 from generator.models.dictionary import Dictionary
 from generator.models.dictionary_file import read_dictionary
 
@@ -65,6 +65,21 @@ def asked_for(config: ModelConfig, anatomy: Anatomy) -> Iterator[Asked]:
             if layer.dictionary:
                 name = f"{base.name}.{layer.dictionary.called}"
                 yield Asked(name, base, index, "dictionary", layer.dictionary)
+
+
+def without_derived(config: ModelConfig) -> ModelConfig:
+    """The settings of the network alone."""
+    alone = {"concepts": None, "dictionary": None}
+    layers = [layer.model_copy(update=alone) for layer in config.layers]
+    return config.model_copy(update={"layers": layers})
+
+
+def layers_of(found: Iterable[tuple[str, str, Dictionary]], anatomy: Anatomy) -> list[Layer]:
+    """The derived layers of dictionaries, each (name, base, dictionary), by the network's own anatomy."""
+    return [
+        derived_layer(name, anatomy.layer(base), DICTIONARY, one.features, one.parameters, one.digest)
+        for name, base, one in found
+    ]
 
 
 def dictionaries(config: ModelConfig, anatomy: Anatomy) -> list[tuple[str, str, Dictionary]]:

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from generator.config.schema import ModelConfig, is_hub, is_place
 from generator.config.schema import Preprocessing as PreprocessingConfig
 from generator.errors import ModelError, cause
 from generator.models import efficientnet_lite, files, hub, hub_folder, layout, own, preprocessing
-from generator.models.anatomy import Anatomy, read_layers
-from generator.models.deriving import dictionaries
+from generator.models.anatomy import Anatomy, read_layers, with_derived
+from generator.models.deriving import dictionaries, layers_of
 from generator.models.graph import flatten
 from generator.models.identity import fingerprint
 from generator.models.imagenet import class_names
@@ -48,7 +48,7 @@ def open_model(name: str, config: ModelConfig) -> Model:
 
     Raises ModelError, in one line with the fix, when there is no such network, its file is broken, its
     weights can't be fetched, or it is of a kind that can't be shown; UserError when a dictionary can't be
-    read. Derived layers are attached to the network; its anatomy knows nothing of them.
+    read. Derived layers whose dictionaries are there are attached to the network.
     """
     import_tensorflow()
     from generator.models.derived import attach
@@ -61,6 +61,7 @@ def open_model(name: str, config: ModelConfig) -> Model:
         raise ModelError(f"{source}: {told(error)}") from error
     if found := dictionaries(config, model.anatomy):
         attach(model.network, found)
+        model = replace(model, anatomy=with_derived(model.anatomy, layers_of(found, model.anatomy)))
     return model
 
 
