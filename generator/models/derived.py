@@ -187,7 +187,7 @@ class OpenGate(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, gate: Gate) -> None:
         super().__init__(dtype="float32")
         # No layer within, for that is what is looked for in layers of a user's own.
-        self._gate: Callable[[Any], Any] = lambda z: gate(z)  # type: ignore[no-untyped-call]
+        self._gate: Callable[[Any], Any] = lambda z: gate(z)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The same."""
