@@ -109,7 +109,10 @@ def cause(error: BaseException) -> str:
     lines = [line.strip() for line in _AFTER.sub("", text).splitlines() if line.strip()]
     # TensorFlow tells where the graph was built before it tells what is wrong.
     told = max((number for number, line in enumerate(lines, 1) if line.startswith(_PREFACE)), default=0)
-    line = _NODE.sub("", (lines[told:] or lines or [""])[0])
+    line, *more = lines[told:] or lines or [""]
+    line = _NODE.sub("", line)
+    if line.endswith(":") and more:  # an example of what is wrong comes next
+        line = f"{line} {more[0]}"
     line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
     return line or type(error).__name__
 

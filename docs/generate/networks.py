@@ -1,7 +1,7 @@
 """Every network of keras.applications with random weights: opened, listed, a channel of its middle rendered.
 
-`python -m docs.generate.networks [NAME ...]` writes docs/networks.md; each network has a process of its own,
-so that memory is given back and one that fails takes none with it.
+`python -m docs.generate.networks [NAME ...]` writes the first part of docs/networks.md; each network has a
+process of its own, so that memory is given back and one that fails takes none with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.schema import ModelConfig
@@ -26,6 +27,8 @@ from generator.models.zoo import model_names, open_model
 from generator.targets import Channel
 
 PAGE = Path(__file__).parents[1] / "networks.md"
+SECOND = "## Presets of KerasHub"
+"""What the second part of the page begins with; hub_networks.py writes it."""
 SIZE, STEPS, PATIENCE = 64, 2, 420.0
 LARGE = re.compile(r"XLarge|NASNetLarge|B7|V2L|ConvNeXtLarge|VGG")
 
@@ -90,17 +93,23 @@ def tried(name: str) -> Trial:
 
 def tried_apart(name: str) -> Trial:
     """The same in a process of its own, timed."""
+    return Trial(**{**asdict(Trial(name)), **apart("docs.generate.networks", name)})
+
+
+def apart(module: str, name: str) -> dict[str, Any]:
+    """What `python -m module --one name` prints as JSON, and how long it took; or why it printed nothing."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "docs.generate.networks", "--one", name]
+    command = [sys.executable, "-m", module, "--one", name]
+    found: dict[str, Any]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-        trial = json.loads(done.stdout.splitlines()[-1])
+        found = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
-        trial = asdict(Trial(name, why=f"not done after {PATIENCE:.0f} s"))
+        found = {"why": f"not done after {PATIENCE:.0f} s"}
     except (IndexError, ValueError):
         lines = done.stderr.strip().splitlines() or ["nothing said"]
-        trial = asdict(Trial(name, why=f"exit {done.returncode}: {lines[-1]}"))
-    return Trial(**{**trial, "seconds": time.perf_counter() - started})
+        found = {"why": f"exit {done.returncode}: {lines[-1]}"}
+    return {**found, "seconds": time.perf_counter() - started}
 
 
 def table(trials: list[Trial]) -> str:
@@ -131,7 +140,8 @@ def main(arguments: list[str]) -> int:
         trials.append(tried_apart(name))
         print(trials[-1], flush=True)
         if not arguments:
-            PAGE.write_text(table(trials), encoding="utf-8")
+            _, heading, second = PAGE.read_text(encoding="utf-8").partition(SECOND)
+            PAGE.write_text(f"{table(trials)}\n{heading}{second}", encoding="utf-8")
     return sum(bool(trial.why) for trial in trials)
 
 

@@ -113,15 +113,12 @@ def _is_fused(operation: Any) -> bool:
 
 
 def _called(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What an operation's own code gives, as Keras would call it outside of training."""
-    from keras import tree
+    """What an operation's own code gives outside of training.
 
+    Keras would cast what it is given to the layer's number type first; the layers inside do that themselves.
+    """
     if _is_fused(operation):
         return operation.activation(_linear(operation)(*args, **kwargs))
-    policy = operation.dtype_policy
-    args, kwargs = tree.map_structure(
-        lambda value: policy.convert_input(value, operation.autocast, operation.input_dtype), (args, kwargs)
-    )
     if "training" in inspect.signature(operation.call).parameters:
         kwargs = {**kwargs, "training": False}
     return operation.call(*args, **kwargs)

@@ -91,6 +91,12 @@ def lambdas(parts: Iterable[Part]) -> list[str]:
     return [str(layer.get("name")) for layer in settings if _holds_code(layer.get("function"))]
 
 
+def hint(parts: Iterable[Part]) -> str:
+    """What may keep Keras from reading back what it wrote itself, to be put after its reason; or nothing."""
+    quantised = any(part["class_name"].startswith("Quantized") for part in parts)
+    return "; it is quantised: save it before that, and quantise it in a factory" if quantised else ""
+
+
 def _holds_code(function: object) -> bool:
     # Old files have the code in a list by itself.
     return isinstance(function, list) or (

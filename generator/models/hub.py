@@ -13,7 +13,7 @@ from typing import Any
 
 from generator.config.schema import ModelConfig, is_place
 from generator.errors import ModelError
-from generator.models import hub_folder, own, untrusted
+from generator.models import files, hub_folder, own, untrusted
 from generator.models.hub_folder import CONFIG, CONVERTER, TASK, check_settings, read_json
 from generator.models.own import Opened, adopted
 from generator.models.preprocessing import Assumed, of_converter
@@ -41,13 +41,16 @@ def opened(source: str, config: ModelConfig) -> Opened:
     kind = _kind(hub, folder, settings)
     _check(hub, folder, config, modules)
     own.seed()
-    with (
-        untrusted.weights_within(folder, held),
-        told_as(f"{folder}: not a readable preset"),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        converter = _converter(hub, folder, settings)
-        network = kind.from_preset(str(folder), **_shape(kind, settings, converter))
+    try:
+        with (
+            untrusted.weights_within(folder, held),
+            told_as(f"{folder}: not a readable preset"),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            converter = _converter(hub, folder, settings)
+            network = kind.from_preset(str(folder), **_shape(kind, settings, converter))
+    except ModelError as error:
+        raise ModelError(f"{error.message}{files.hint(files.parts_of(settings))}") from error
     network = pictures_part(network)
     said = None
     if converter is not None:

@@ -38,7 +38,7 @@ def plan_of(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pl
     Asked once for arguments of the same shapes.
     """
     known = _PLANS.setdefault(operation, {})
-    asked = str(_fresh((args, kwargs), lambda tensor: (tuple(tensor.shape), tensor.dtype)))
+    asked = str(_fresh((args, kwargs), lambda tensor: tuple(tensor.shape)))
     if asked not in known and "closed" not in known:
         known[asked] = _planned(operation, args, kwargs)
     return known.get(asked)

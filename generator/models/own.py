@@ -68,7 +68,7 @@ def saved(path: Path, config: ModelConfig) -> Opened:
             network = keras.saving.load_model(path, objects, compile=False, safe_mode=True)
     except ModelError as error:
         why = why_not_opened(path, files.own_code(parts), config, found)
-        raise ModelError(why or error.message) from error
+        raise ModelError(why or f"{error.message}{files.hint(parts)}") from error
     return adopted(network, str(path), config.weights, f"saved model {path.name}")
 
 
