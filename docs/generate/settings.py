@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from generator.config.derived import ConceptsConfig, DictionaryConfig
+from generator.config.photos import PhotoConfig
 from generator.config.recipes import Recipe
 from generator.config.schema import (
     Channels,
@@ -38,6 +39,7 @@ PARTS = (
     Preprocessing,
     DatasetConfig,
     EvidenceConfig,
+    PhotoConfig,
     PicturesConfig,
     RecipeConfig,
     Recipe,

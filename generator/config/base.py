@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+Fit = Literal["crop", "squash", "pad"]
+"""How a picture is brought to a network's input: its centre, distorted, or whole on grey."""
 
 
 class Settings(BaseModel):

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from generator.config.channels import Channels
 from generator.config.conflicts import Conflict, ConflictError
 from generator.config.derived import ConceptsConfig, DictionaryConfig
+from generator.config.photos import PhotoConfig
 from generator.config.problems import Location, Problem
 from generator.config.recipes import Recipe
 from generator.config.schema import (
@@ -120,6 +121,8 @@ def _leave_out(raw: dict[str, Any], location: Location) -> None:
             raw["models"] = {}
         case ("datasets", _, "path"):
             _put(raw, location, ".")
+        case ("photos", str(name), "path") if isinstance(raw["photos"], dict):
+            raw["photos"].pop(name, None)
         case ("models", _, "layers"):
             _put(raw, location, [_no_layer(None)])
         case ("models", _, "layers", int(_), *inside) if inside in ([], ["name"]):
@@ -240,6 +243,10 @@ def _words_of_field(location: Location, kind: str) -> str:
             return "should be a scheduler's address such as tcp://host:8786"
         case ("url",), _:
             return "should be an address such as https://me.github.io/microscope"
+        case ("photos",), _:
+            return "should be a list of pictures, or a mapping of names to pictures"
+        case ("photos", _), "model_type":
+            return "should be a picture's path or a mapping of settings"
         case ("recipes", _, "direction", *_), "tuple_type":
             return "should say the weight of each channel, as in {3: 1.0, 17: -0.5}"
         case ("models", _, "layers", int(_)), "model_type":
@@ -267,6 +274,8 @@ def _known_keys(location: Location) -> list[str]:
         return list(Config.model_fields)
     if location[0] == "datasets":
         return list(DatasetConfig.model_fields)
+    if location[0] == "photos":
+        return list(PhotoConfig.model_fields)
     if location[0] == "evidence":
         return list(EvidenceConfig.model_fields)
     if location[0] == "pictures":

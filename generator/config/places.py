@@ -9,6 +9,7 @@ from typing import Any
 
 from generator.config.addresses import unusable_address
 from generator.config.content import read_class_names
+from generator.config.photos import PhotoConfig
 from generator.config.problems import Location, Problem
 from generator.config.recipes import RECIPE_FILES
 from generator.config.schema import Config, DatasetConfig, LayerConfig, ModelConfig, RecipeConfig, is_place
@@ -33,7 +34,9 @@ def absolute(config: Config, folder: Path, problems: list[Problem]) -> Config:
     models = {name: _model(model, ("models", name), where) for name, model in config.models.items()}
     recipes = {name: _recipe(recipe, ("recipes", name), where) for name, recipe in config.recipes.items()}
     datasets = {name: _dataset(one, ("datasets", name), where) for name, one in config.datasets.items()}
-    return config.model_copy(update={**paths, "models": models, "recipes": recipes, "datasets": datasets})
+    photos = {name: _photo(one, ("photos", name), where) for name, one in config.photos.items()}
+    parts = {"models": models, "recipes": recipes, "datasets": datasets, "photos": photos}
+    return config.model_copy(update={**paths, **parts})
 
 
 class _Where:
@@ -91,6 +94,10 @@ def _dataset(dataset: DatasetConfig, place: Location, where: _Where) -> DatasetC
     return dataset.model_copy(update={"path": path or dataset.path})
 
 
+def _photo(photo: PhotoConfig, place: Location, where: _Where) -> PhotoConfig:
+    return photo.model_copy(update={"path": where.of(photo.path, place) or photo.path})
+
+
 def _recipe(recipe: RecipeConfig, place: Location, where: _Where) -> RecipeConfig:
     fields = recipe.changes
     for name in RECIPE_FILES:
@@ -131,7 +138,10 @@ def problems(config: Config, folder: Path, is_wrong: Callable[..., bool]) -> Ite
 
 
 def _missing_pictures(config: Config, is_wrong: Callable[..., bool]) -> Iterator[Problem]:
-    """Pictures and folders of pictures that recipes name and that can't be read as such."""
+    """Photos, and pictures and folders of pictures that recipes name, that can't be read as such."""
+    for name, photo in config.photos.items():
+        if not is_wrong("photos", name) and (why := _no_picture(photo.path, folder_too=False)):
+            yield Problem(("photos", name), why)
     for name, recipe in config.recipes.items():
         for file in RECIPE_FILES:
             place: Location = ("recipes", name, file)

@@ -97,7 +97,7 @@ def _nameless(file: ConfigFile) -> Iterator[Problem]:
         yield Problem(("models",), "should not be empty")
     config = file.config
     parts: dict[str, Iterable[str]] = {"models": config.models, "recipes": config.recipes}
-    parts["datasets"] = config.datasets
+    parts |= {"datasets": config.datasets, "photos": config.photos}
     for part, names in parts.items():
         if any(not name.strip() for name in names):
             yield Problem((part,), "holds an empty name")

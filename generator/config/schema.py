@@ -12,16 +12,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
 from generator.config.addresses import place_of
+from generator.config.base import Fit as Fit
 from generator.config.base import Settings
 from generator.config.channels import Channels
 from generator.config.cookbook import BUILT_IN
 from generator.config.derived import ConceptsField, DictionaryField, channels_or_none
+from generator.config.photos import Photos
 from generator.config.recipes import Recipe
 
 NO_EVIDENCE = "none"
 """What stands in a model's `evidence` for no data set."""
-
-Fit = Literal["crop", "squash", "pad"]
 
 
 class Preprocessing(Settings):
@@ -221,6 +221,9 @@ class Config(Settings):
     """Data sets for evidence, by the name that the site gives them."""
     evidence: EvidenceConfig = EvidenceConfig()
     """How much of the evidence is shown."""
+    photos: Photos = Field(default={})
+    """Pictures of your own, each shown to every network: what it says, sees, and where. A list of files, or a
+    mapping of names to files."""
     models: dict[str, ModelConfig]
     """The networks, by the name that the site gives them."""
 

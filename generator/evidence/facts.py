@@ -213,8 +213,29 @@ class FactsRef:
 
 
 @dataclass(frozen=True)
+class PhotoRef:
+    """Where all is that pages tell of a photo of the user's as one model sees it, as keys of the cache.
+
+    `shown` is the photo itself as WebP, of that `size` (width, height). `views` are (layer, key of what it
+    sees, keys of the pictures of its grid's cells, row after row, empty where nothing is on; none where it
+    has no grid).
+    """
+
+    shown: str
+    size: tuple[int, int]
+    views: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    @property
+    def keys(self) -> set[str]:
+        """All keys."""
+        pictures = {key for _, _, cells in self.views for key in cells}
+        return {self.shown, *(key for _, key, _ in self.views), *pictures} - {""}
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that pages tell beside the planned pictures: `layers` says where the facts of each (model, layer)
-    are."""
+    are, `photos` where all is of each (photo of the user's, model)."""
 
     layers: Mapping[tuple[str, str], FactsRef] = field(default_factory=dict)
+    photos: Mapping[tuple[str, str], PhotoRef] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from generator.evidence.facts import Evidence
 from generator.inquiries import settling
 from generator.inquiries.concepts import ConceptsPursuit
 from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.photos import photos_of
 from generator.inquiries.pursuit import Pursuit
 from generator.inquiries.surveys import survey_of
 from generator.models.anatomy import Anatomy, Derived
@@ -21,7 +22,7 @@ def pursuits_of(
 ) -> tuple[Pursuit, ...]:
     """Every pursuit of a plan; of the layers in `only`, (model, layer), and as far as it is the shard's."""
     found = inquiries_of(plan, only, shard)
-    return (*_concepts(found), *found)
+    return (*_concepts(found), *found, *photos_of(plan, only, shard))
 
 
 def _concepts(inquiries: Iterable[Inquiry]) -> Iterator[ConceptsPursuit]:
@@ -35,13 +36,20 @@ def _concepts(inquiries: Iterable[Inquiry]) -> Iterator[ConceptsPursuit]:
 
 def settled(plan: Plan, cache: Cache) -> Evidence:
     """What pages tell beside the planned pictures; facts that are not there yet are made."""
-    return Evidence(layers=settling.settle(inquiries_of(plan), cache))
+    photos = photos_of(plan)
+    there = cache.snapshot().entries if photos else {}
+    seen = {(one.name, one.model): one.settled(there, cache) for one in photos}
+    return Evidence(
+        layers=settling.settle(inquiries_of(plan), cache),
+        photos={place: ref for place, ref in seen.items() if ref is not None},
+    )
 
 
 def kept(plan: Plan, cache: Cache) -> set[str]:
     """Keys of all that is needed of what the cache holds, the planned pictures apart."""
     found = inquiries_of(plan)
-    return settling.kept(found, cache) | {key for one in _concepts(found) for key in one.kept()}
+    photos = {key for one in photos_of(plan) for key in one.kept(cache)}
+    return settling.kept(found, cache) | {key for one in _concepts(found) for key in one.kept()} | photos
 
 
 def inquiries_of(
