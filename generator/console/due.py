@@ -10,6 +10,7 @@ from generator.cache.entries import Cache
 from generator.console.wording import duration, input_words, many, of_shard, size
 from generator.inquiries.everything import inquiries_of, pursuits_of
 from generator.inquiries.inquiry import Inquiry
+from generator.inquiries.photos import photos_of
 from generator.inquiries.pursuit import Pursuit
 from generator.plan import Group, Plan, group
 from generator.schedule import task_of
@@ -28,7 +29,8 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
     for name, anatomy in plan.models.items():
         yield f"{name}: {input_words(anatomy)}"
     cache, inquiries = Cache(plan.config.cache), inquiries_of(plan, shard=shard)
-    now, timings = snapshot_for(plan, inquiries, cache), Timings(cache)
+    photos = photos_of(plan, shard=shard)
+    now, timings = snapshot_for(plan, [*inquiries, *photos], cache), Timings(cache)
     due = {job.key for job in plan.outlook(cache, now)[0]}
     seconds: list[float | None] = []
     chosen = [job for job in plan.jobs if shard is None or job.key in shard]
@@ -47,6 +49,9 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
         f"{time_ if sizes else 'nothing to do'}, {size(disk)} of cache at most."
     )
     yield from _evidence_due(inquiries, shard, now.entries, timings)
+    for photo in photos:
+        pieces = many(photo.due(now.entries), "piece")
+        yield f"{photo.model}: photo {photo.name}: {pieces}{of_shard(shard)} due"
 
 
 def snapshot_for(plan: Plan, pursuits: Sequence[Pursuit], cache: Cache) -> Snapshot:

@@ -88,9 +88,7 @@ class Seen:
         """What `to_bytes` was given; raises ValueError, KeyError or OSError for anything else."""
         arrays = arrays_of(data)
         verdict = Verdict(arrays["numbers"], arrays["scores"], arrays["probabilities"])
-        return cls(
-            arrays["cells"], arrays["means"], verdict, arrays["attributions"], bool(arrays["exact"])
-        )
+        return cls(arrays["cells"], arrays["means"], verdict, arrays["attributions"], bool(arrays["exact"]))
 
 
 # -- grids -----------------------------------------------------------------------------------------
@@ -184,14 +182,29 @@ def strongest_in_cells(seen: Seen, count: int = PER_CELL) -> list[tuple[Valued, 
 
 
 def strongest(seen: Seen, count: int = STRONGEST) -> tuple[Valued, ...]:
-    """The channels that are highest anywhere in the photo, with their value there."""
-    return _highest(seen.peaks, count)
+    """The channels that are highest anywhere in the photo, with their value there; of equal ones those that
+    are higher on the whole."""
+    return _highest(seen.peaks, count, seen.means)
 
 
-def _highest(values: Array, count: int) -> tuple[Valued, ...]:
+def _highest(values: Array, count: int, then: Array | None = None) -> tuple[Valued, ...]:
     known = np.where(np.isfinite(values), values, 0)
-    chosen = np.argsort(-known, kind="stable")[:count]
-    return tuple(Valued(int(c), _rounded(known[c])) for c in chosen if known[c] > 0)
+    order = np.argsort(-known, kind="stable") if then is None else np.lexsort((-then, -known))
+    return tuple(Valued(int(c), _rounded(known[c])) for c in order[:count] if known[c] > 0)
+
+
+def strong_channels(seen: Seen) -> dict[int, float]:
+    """The channels whose pages show the photo: those that are strongest in all of it, or in some cell; with
+    the value of their strongest cell."""
+    first = (found[0] for found in strongest_in_cells(seen, 1) if found)
+    channels = {one.channel for one in (*strongest(seen), *first)}
+    return {channel: _rounded(seen.peaks[channel]) for channel in sorted(channels)}
+
+
+def mapped_channels(seen: Seen) -> tuple[int, ...]:
+    """The channels of which pages show where they are on, upwards."""
+    argued = (one for why in arguments(seen) for one in (*why.supporting, *why.opposing))
+    return tuple(sorted({*strong_channels(seen), *(one.channel for one in argued)}))
 
 
 def arguments(seen: Seen, count: int = ARGUED) -> tuple[Argument, ...]:

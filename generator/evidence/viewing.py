@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from generator.evidence.lens import CLASSES, NOTHING_SAID, Seen, Verdict, averaged
 from generator.models.anatomy import special_tokens
+from generator.models.derived import branch_of
 from generator.models.tail import Tail
 from generator.models.taps import input_canvas, tapped
 
@@ -33,11 +34,15 @@ class Viewer:
         self._preprocess = preprocess
         self._squash, self._exact = "", frozenset[str]()
         self._has_classes = bool(scores)
+        # A derived layer leads nowhere: the layer behind which it stands does.
+        self._branches = {layer: branch for layer in layers if (branch := branch_of(network, layer))}
+        self._bases = [self._branches[one].base if one in self._branches else one for one in layers]
         if scores:
             tail = Tail(network, scores)
             self._squash = tail.squash
-            self._exact = frozenset(layer for layer in layers if tail.affine(layer) is not None)
-            scored = tail.scored(layers)
+            ways = zip(layers, self._bases, strict=True)
+            self._exact = frozenset(layer for layer, base in ways if tail.affine(base) is not None)
+            scored = tail.scored([*layers, *self._bases])
             self._model, self._axes = scored.model, scored.axes
         else:
             self._model, self._axes = tapped(network, layers, self.canvas), (-1,) * len(layers)
@@ -51,7 +56,7 @@ class Viewer:
             scores = outputs.pop() if self._has_classes else None
             numbers, highest = _highest(scores)
         verdict = NOTHING_SAID if scores is None else self._verdict(scores.numpy()[0], numbers)
-        gradients = [tape.gradient(one, outputs) for one in highest]
+        gradients = [tape.gradient(one, outputs[len(self.layers) :]) for one in highest]
         return {
             layer: self._seen(place, outputs[place], [found[place] for found in gradients], verdict)
             for place, layer in enumerate(self.layers)
@@ -62,11 +67,17 @@ class Viewer:
         added = np.zeros((0, values.shape[-1]), np.float32)
         # A layer that does not lead to the scores has no gradients.
         if gradients and all(gradient is not None for gradient in gradients):
-            slopes = (_positions(gradient, self._axes[place]) for gradient in gradients)
+            slopes = (self._slopes(place, gradient) for gradient in gradients)
             added = np.stack([(slope * values).sum(axis=0) for slope in slopes]).astype(np.float32)
         plane = _plane(values, len(output.shape), tuple(_last(output, self._axes[place]).shape))
         means = plane.mean(axis=(0, 1)).astype(np.float32)
         return Seen(averaged(plane), means, verdict, added, self.layers[place] in self._exact)
+
+    def _slopes(self, place: int, gradient: tf.Tensor) -> Array:
+        """How much a score rises with each channel, or feature, at each position: (positions, channels)."""
+        slopes = _positions(gradient, self._axes[place + len(self.layers)])
+        branch = self._branches.get(self.layers[place])
+        return slopes @ branch.decoder.T.astype(np.float64) if branch else slopes
 
     def _verdict(self, scores: Array, numbers: Array) -> Verdict:
         scores = scores.astype(np.float64)

@@ -20,7 +20,7 @@ from generator.evidence.facts import (
 )
 from generator.gallery.drawings import Bars, Weights, bars, packed, weights
 from generator.gallery.elsewhere import Elsewhere, Known
-from generator.gallery.pages import photo
+from generator.gallery.photo_views import photo
 from generator.gallery.sentences import looks_for
 
 PERCENTILES = {0.5: "Median"}

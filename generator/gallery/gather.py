@@ -60,6 +60,7 @@ def gather(plan: Plan, notes: Mapping[str, Note]) -> Gathered:
         description=plan.config.description,
         url=(plan.config.url or "").rstrip("/"),
         has_families=bool(known.families),
+        has_photos=False,
         models=models,
         recipes=tuple(known.recipes.values()),
         families=_families(models, known.families),

@@ -20,6 +20,7 @@ from generator.gallery.likeness import likeness_order
 from generator.gallery.map_places import Lattice, lattice
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
+from generator.gallery.photos import OnPhoto, strong_on
 from generator.gallery.pictures import DEFAULT, TINY, Encoding, Finish, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.script_data import layer_data
@@ -37,7 +38,8 @@ class LayerSection:
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
     `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
-    these may name; `linked` says that other layers' may name its own; `finish` is how its pictures are made.
+    these may name; `linked` says that other layers' may name its own; `finish` is how its pictures are made;
+    `photos` are the user's.
     """
 
     templates: str
@@ -51,6 +53,7 @@ class LayerSection:
     cards: tuple[LayerCard, ...] = ()
     linked: bool = False
     finish: Finish = DEFAULT
+    photos: tuple[OnPhoto, ...] = ()
 
     @cached_property
     def source(self) -> str:
@@ -190,9 +193,11 @@ class LayerSection:
         if self.evidence:
             photos = build.templates.page("photos.js", layer.photos, photos=shared.photos if shared else [])
             build.output.write(layer.photos, photos, source)
+        strong = strong_on(self.photos, build.snapshot)
         for cell in cells:
-            found = shared.findings(cell.channel) if shared else None
-            page = build.templates.page("channel.html", cell.path, **data, cell=cell, found=found)
+            data["found"] = shared.findings(cell.channel) if shared else None
+            data["photos"] = strong.get(cell.channel, [])
+            page = build.templates.page("channel.html", cell.path, **data, cell=cell)
             build.output.write(cell.path, page, source)
 
     def _surroundings(self, facts: LayerFacts, build: Build) -> Surroundings:

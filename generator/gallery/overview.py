@@ -14,6 +14,7 @@ from generator.gallery.failures import failures_export
 from generator.gallery.layers import LayerSection
 from generator.gallery.output import Output
 from generator.gallery.pages import ModelView, SiteView
+from generator.gallery.photo_views import PHOTOS
 from generator.gallery.pictures import Encoding
 from generator.gallery.provenance import made_from
 from generator.gallery.running import Running, run_data
@@ -47,6 +48,8 @@ class Overview:
         yield from (model.path for model in site.models)
         if site.url:
             yield pages.SITEMAP
+        if site.photos:
+            yield PHOTOS
         if site.families:
             yield from (pages.FAMILIES, *(family.path for family in site.families))
         with_pictures = [model for model in site.models if any(one.sheets for one in self._of(model))]
@@ -78,6 +81,8 @@ class Overview:
             page("sitemap.xml", pages.SITEMAP)
         for model in self.site.models:
             page("model.html", model.path, model=model, diagram=draw(model))
+        if self.site.photos:
+            page("photos.html", PHOTOS)
         if self.site.families:
             page("families.html", pages.FAMILIES)
         for family in self.site.families:

@@ -11,6 +11,7 @@
     models/<model>/<layer>/<recipe>/layer.webp    a picture of the layer as a whole
     families/<tag>.html                           channels with the same tag in notes.yaml
     photos/<key>.webp                             a photo of a data set, as a network sees it
+    photos/<photo>/<model>.html                   a photo of the user's under the lens (photo_views.py)
     data/<model>/<layer>.json                     all that is known of a layer, for others to build on
     data/<model>.csv                              a model's channels as a table
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from generator.config.recipes import Recipe
+from generator.gallery.photo_views import PHOTOS, PhotoView
 from generator.gallery.provenance import Digested
 from generator.gallery.settings import Settings
 from generator.gallery.shapes import shape_text
@@ -43,7 +45,7 @@ COLUMNS = 8
 """Thumbnails in a row of a contact sheet; a sheet has as many rows at most."""
 PER_SHEET = COLUMNS * COLUMNS
 
-_PARTS = ("picture", "examples", "trust", "circuits", "classes", "relatives", "making")
+_PARTS = ("picture", "examples", "trust", "circuits", "classes", "relatives", "photos", "making")
 OWN_IDS = ("main", "film", "layer-data", "channel-data", "found", *_PARTS)
 """Places in a page that are ours: a recipe's name becomes one too, and must be another."""
 
@@ -250,11 +252,6 @@ class Member:
         return self.layer.channels.index(self.channel)
 
 
-def photo(key: str) -> str:
-    """The address of a data set's photo that stands in the cache under that key."""
-    return f"photos/{key[:24]}.webp"
-
-
 @dataclass(frozen=True)
 class Family:
     """Channels that share a tag in notes.yaml."""
@@ -272,6 +269,7 @@ class SiteHead:
     description: str
     url: str
     has_families: bool
+    has_photos: bool
 
 
 @dataclass(frozen=True)
@@ -281,11 +279,12 @@ class SiteView(SiteHead):
     models: tuple[ModelView, ...]
     recipes: tuple[RecipeView, ...]
     families: tuple[Family, ...]
+    photos: tuple[PhotoView, ...] = ()
 
     @cached_property
     def head(self) -> SiteHead:
         """What its layers' pages know of it."""
-        return SiteHead(self.title, self.description, self.url, self.has_families)
+        return SiteHead(self.title, self.description, self.url, self.has_families, self.has_photos)
 
     @cached_property
     def layers(self) -> tuple[LayerView, ...]:
@@ -297,4 +296,4 @@ class SiteView(SiteHead):
         own = [INDEX, ABOUT, *([FAMILIES] if self.families else []), *(f.path for f in self.families)]
         for model in self.models:
             own += [model.path, *(path for layer in model.layers for path in layer.pages())]
-        return own
+        return own + ([PHOTOS, *(photo.path for photo in self.photos)] if self.photos else [])

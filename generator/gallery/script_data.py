@@ -20,6 +20,7 @@ def search_data(site: SiteView, summaries: Mapping[str, Summary]) -> dict[str, A
     return {
         "models": [_model(model, summaries) for model in site.models],
         "families": [[family.tag, family.path, len(family.members)] for family in site.families],
+        "photos": [[photo.name, photo.model, photo.path, photo.caption] for photo in site.photos],
     }
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from generator.gallery.cells import Summary
 from generator.gallery.output import Output
-from generator.gallery.pages import photo
+from generator.gallery.photo_views import photo
 from generator.gallery.pictures import Encoded, Encoding
 from generator.gallery.snapshot import CacheSnapshot
 from generator.gallery.templating import Templates

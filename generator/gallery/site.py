@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,6 +24,7 @@ from generator.gallery.notes import read_notes
 from generator.gallery.output import Output
 from generator.gallery.overview import Overview
 from generator.gallery.pages import LayerView, Link
+from generator.gallery.photo_sections import OwnPhotos, own_photos
 from generator.gallery.pictures import QUALITY, Encoded, Encoding, Finish, encode_all
 from generator.gallery.running import Running
 from generator.gallery.sections import Build, Files, Photos, Section
@@ -67,7 +68,8 @@ def check_gallery(plan: Plan) -> None:
     notes, _ = read_notes(plan.config.notes, plan)
     templates, output = _templates(plan), _output(plan, cache)
     snapshot = CacheSnapshot.filled(cache, plan.keys)
-    sections = _sections(gather(plan, notes), Evidence(), snapshot, templates, output, _finish(plan))
+    nothing = (Evidence(), OwnPhotos({}))
+    sections = _sections(gather(plan, notes), *nothing, snapshot, templates, output, _finish(plan))
     output.check(_addresses(sections))
 
 
@@ -118,8 +120,10 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence, running: Running |
     notes, warnings = read_notes(plan.config.notes, plan)
     templates, snapshot = _templates(plan), CacheSnapshot.of(cache, _keys(plan, evidence))
     gathered = gather(plan, notes)
+    own = own_photos(plan, evidence, gathered.site, snapshot)
+    gathered = replace(gathered, site=own.on(gathered.site))
     with closing(_output(plan, cache)) as output:
-        sections = _sections(gathered, evidence, snapshot, templates, output, _finish(plan), running)
+        sections = _sections(gathered, evidence, own, snapshot, templates, output, _finish(plan), running)
         output.begin(_addresses(sections))
         encodings = [encoding for section in sections for encoding in section.encodings(snapshot, output)]
         with closing(_encoded(encodings, snapshot)) as encoded:
@@ -133,7 +137,8 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence, running: Running |
 def _keys(plan: Plan, evidence: Evidence) -> set[str]:
     """Keys of all that pages may be made of."""
     refs = evidence.layers.values()
-    return {*plan.keys, *(ref.key for ref in refs), *(photo for ref in refs for photo in ref.photos)}
+    own = {key for ref in evidence.photos.values() for key in ref.keys}
+    return {*plan.keys, *(ref.key for ref in refs), *(photo for ref in refs for photo in ref.photos), *own}
 
 
 def _encoded(encodings: Sequence[Encoding], snapshot: CacheSnapshot) -> Generator[Encoded]:
@@ -190,6 +195,7 @@ def _report(build: Build, gathered: Gathered, warnings: Sequence[str]) -> SiteRe
 def _sections(
     gathered: Gathered,
     evidence: Evidence,
+    own: OwnPhotos,
     snapshot: CacheSnapshot,
     templates: Templates,
     output: Output,
@@ -199,10 +205,11 @@ def _sections(
     """All of them, in the order in which they are written."""
     known = {place: ref for place, ref in evidence.layers.items() if snapshot.has_entry(ref.key)}
     there = {place: _there(ref, snapshot) for place, ref in known.items()}
-    photos = Photos(tuple(sorted({key for ref in there.values() for key in ref.photos})))
+    photos = Photos(tuple(sorted({key for ref in there.values() for key in ref.photos} | own.shown)))
     entries = {layer.folder: _entries(layer, gathered, snapshot) for layer in gathered.site.layers}
     # Only evidence leads from layer to layer.
-    cards = tuple(card_of(layer, entries[layer.folder]) for layer in gathered.site.layers if there)
+    linked = bool(there or own.found)
+    cards = tuple(card_of(layer, entries[layer.folder]) for layer in gathered.site.layers if linked)
     layers = [
         LayerSection(
             templates=templates.digest,
@@ -214,8 +221,9 @@ def _sections(
             entries=entries[layer.folder],
             evidence=there.get((model.name, layer.name)),
             cards=cards if (model.name, layer.name) in there else (),
-            linked=bool(there),
+            linked=linked,
             finish=finish,
+            photos=own.of_layer(layer),
         )
         for model in gathered.site.models
         for place, layer in enumerate(model.layers)
@@ -224,7 +232,8 @@ def _sections(
     # What the user has put there for the host already is left alone.
     needed = {path: data for path, data in pages_host.needed_files().items() if not output.is_foreign(path)}
     tables = Tables(gathered.site.models)
-    return [photos, *layers, tables, overview, Files(dict(templates.static()) | needed)]
+    lenses = own.sections(gathered.site, templates.digest, cards, snapshot)
+    return [photos, *layers, *lenses, tables, overview, Files(dict(templates.static()) | needed)]
 
 
 def _there(ref: FactsRef, snapshot: CacheSnapshot) -> FactsRef:

@@ -73,7 +73,8 @@ class PhotoPursuit:
         """The key of what each layer sees."""
         shared = {"version": lens.VERSION, "weights": self.anatomy.fingerprint, "scores": self.scores}
         photo = {"photo": self.digest, "fit": self.photo.fit}
-        return {layer: key_of("photo view", layer=layer, **shared, **photo) for layer in self.layers}
+        names = {layer: self.anatomy.layer(layer).identity for layer in self.layers}
+        return {layer: key_of("photo view", layer=own, **shared, **photo) for layer, own in names.items()}
 
     # -- what is due -------------------------------------------------------------------------------
 
@@ -89,9 +90,7 @@ class PhotoPursuit:
                     yield from self.pictures(layer).tasks(wanted, () if force else there)
 
     def _mine(self) -> dict[str, str]:
-        return {
-            layer: key for layer, key in self.keys.items() if self.shard is None or key in self.shard
-        }
+        return {layer: key for layer, key in self.keys.items() if self.shard is None or key in self.shard}
 
     def _view(self, there: There) -> Iterator[PhotoTask]:
         due = tuple((layer, key) for layer, key in self._mine().items() if key not in there)

@@ -204,6 +204,9 @@
     for (const [tag, path, count] of data.families) {
       yield { kind: "family", title: tag, where: count === 1 ? "1 channel" : `${count} channels`, href: path, text: words("family", tag) };
     }
+    for (const [name, model, path, caption] of data.photos) {
+      yield { kind: "photo", title: name, where: model, href: path, text: words("photo", name, model, caption) };
+    }
     for (const model of data.models) {
       yield { kind: "model", title: model.name, where: model.label || "", href: model.path, text: words("model", model.name, model.label, model.text, model.tags) };
       for (const layer of model.layers) {

@@ -31,7 +31,7 @@ from generator.evidence.facts import (
 from generator.evidence.labels import Preference
 from generator.gallery.drawings import DIGITS, LEVELS, packed, weights
 from generator.gallery.elsewhere import Elsewhere, LayerCard
-from generator.gallery.pages import photo
+from generator.gallery.photo_views import photo
 from generator.gallery.sentences import looks_for, trusting
 from generator.gallery.site import build_site
 from generator.gallery.wording import percent
