@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args, get_origin
 
 import pytest
+from PIL import Image
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from generator.config.mistakes import UNKNOWN
+from generator.config.photos import PhotoConfig
 from generator.config.problems import Location, field_name
 from generator.config.reading import read_config
 from generator.config.recipes import Recipe
@@ -41,6 +43,7 @@ NOT_OURS = re.compile(
 NET: Location = ("models", "net")
 MINE: Location = ("recipes", "mine")
 PHOTOS: Location = ("datasets", "photos")
+CAT: Location = ("photos", "cat")
 
 
 # -- a config in which every setting there is stands on a line of its own --------------------------
@@ -66,6 +69,7 @@ GIVEN: dict[Location, str] = {
     (*MINE, "base"): "channel",
     (*MINE, "octaves"): "2",
     (*PHOTOS, "path"): "photos",
+    (*CAT, "path"): "cat.png",
     ("evidence", "strongest"): "9",
     ("pictures", "quality"): "60",
 }
@@ -82,13 +86,17 @@ def settings(part: type[BaseModel], at: Location, indent: int, but: tuple[str, .
 
 def whole() -> Iterator[Line]:
     """A right config with every setting."""
-    yield from settings(Config, (), 0, but=("models", "recipes", "datasets", "evidence", "pictures"))
+    yield from settings(
+        Config, (), 0, but=("models", "recipes", "datasets", "evidence", "pictures", "photos")
+    )
     yield Line(("pictures",), "", "")
     yield from settings(PicturesConfig, ("pictures",), 2)
     yield Line(("evidence",), "", "")
     yield from settings(EvidenceConfig, ("evidence",), 2)
     yield from (Line(("datasets",), "", ""), Line(PHOTOS, "  ", ""))
     yield from settings(DatasetConfig, PHOTOS, 4)
+    yield from (Line(("photos",), "", ""), Line(CAT, "  ", ""))
+    yield from settings(PhotoConfig, CAT, 4)
     yield from (Line(("recipes",), "", ""), Line(MINE, "  ", ""))
     yield from settings(RecipeConfig, MINE, 4)
     yield from settings(Recipe, MINE, 4)
@@ -205,6 +213,7 @@ def told(folder: Path, text: str) -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "photos").mkdir()
+    Image.new("L", (2, 2)).save(folder / "cat.png")
     return folder
 
 

@@ -20,7 +20,7 @@ from generator.gallery.likeness import likeness_order
 from generator.gallery.map_places import Lattice, lattice
 from generator.gallery.output import Output
 from generator.gallery.pages import PER_SHEET, LayerView, Link, ModelHead, RecipeView, SiteHead
-from generator.gallery.photos import OnPhoto, strong_on
+from generator.gallery.photo_heat import OnPhoto, strong_on
 from generator.gallery.pictures import DEFAULT, TINY, Encoding, Finish, Tiles
 from generator.gallery.provenance import made_from
 from generator.gallery.script_data import layer_data

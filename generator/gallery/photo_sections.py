@@ -9,8 +9,9 @@ from generator.evidence.facts import Evidence, PhotoRef
 from generator.gallery.elsewhere import LayerCard
 from generator.gallery.names import safe_names
 from generator.gallery.pages import LayerView, ModelView, SiteView
+from generator.gallery.photo_heat import OnPhoto
 from generator.gallery.photo_views import PhotoView, photo
-from generator.gallery.photos import OnPhoto, PhotoSection, Sight
+from generator.gallery.photos import PhotoSection, Sight
 from generator.gallery.snapshot import CacheSnapshot
 from generator.plan import Plan
 
