@@ -26,7 +26,13 @@ def view(task: PhotoTask, bench: Bench) -> Result:
     names = tuple(name for name, _ in task.layers)
     viewer = kept(
         ("viewer", task.fingerprint, names),
-        lambda: Viewer(model.network, model.preprocessing, names, task.scores),
+        lambda: Viewer(
+            model.network,
+            model.preprocessing,
+            names,
+            task.scores,
+            {layer.name: layer.special for layer in model.anatomy.layers},
+        ),
     )
     if bench.stopping():
         return Result(task, (), time.perf_counter() - started)

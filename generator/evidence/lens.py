@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.evidence.packed import arrays_of
-from generator.models.anatomy import special_tokens
+from generator.models.anatomy import Layer
 from generator.targets import Direction
 
 Array = NDArray[Any]
@@ -94,14 +93,15 @@ class Seen:
 # -- grids -----------------------------------------------------------------------------------------
 
 
-def grid_of(shape: Sequence[int | None]) -> tuple[int, int] | None:
-    """Rows and columns of the grid of a layer of that shape, channels last and without batch axis.
+def grid_of(layer: Layer) -> tuple[int, int] | None:
+    """Rows and columns of a layer's grid.
 
     None where it has fewer than two positions in a plane, or their number is not known.
     """
-    sides: tuple[int | None, ...] = tuple(shape[:2]) if len(shape) == 3 else ()
+    shape = layer.shape
+    sides: tuple[int | None, ...] = shape[:2] if len(shape) == 3 else ()
     if len(shape) == 2 and shape[0] is not None:
-        count = shape[0] - special_tokens(shape[0])
+        count = shape[0] - layer.special
         side = round(count**0.5)
         sides = (side, side) if side * side == count else ()
     known = [side for side in sides if side is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generator.evidence.lens import CLASSES, NOTHING_SAID, Seen, Verdict, averaged
-from generator.models.anatomy import special_tokens
 from generator.models.derived import branch_of
 from generator.models.tail import Tail
 from generator.models.taps import input_canvas, tapped
@@ -22,13 +21,20 @@ class Viewer:
     """Shows one photo at a time to a network, and reads off `layers`.
 
     `network` takes (n, height, width, colours) as `preprocess` maps pixels in [0, 1] to it. `scores` is its
-    last layer of classes, empty where it has none.
+    last layer of classes, empty where it has none; `special` says of layers how many of their tokens, in
+    front, are no patches of the picture.
     """
 
     def __init__(
-        self, network: Any, preprocess: Callable[[Any], Any], layers: Sequence[str], scores: str = ""
+        self,
+        network: Any,
+        preprocess: Callable[[Any], Any],
+        layers: Sequence[str],
+        scores: str = "",
+        special: Mapping[str, int] | None = None,
     ) -> None:
         self.layers = tuple(layers)
+        self._special = special or {}
         self.canvas = input_canvas(network)
         self.colours = int(network.inputs[0].shape[-1])
         self._preprocess = preprocess
@@ -69,7 +75,8 @@ class Viewer:
         if gradients and all(gradient is not None for gradient in gradients):
             slopes = (self._slopes(place, gradient) for gradient in gradients)
             added = np.stack([(slope * values).sum(axis=0) for slope in slopes]).astype(np.float32)
-        plane = _plane(values, len(output.shape), tuple(_last(output, self._axes[place]).shape))
+        special = self._special.get(self.layers[place], 0)
+        plane = _plane(values, tuple(_last(output, self._axes[place]).shape), special)
         means = plane.mean(axis=(0, 1)).astype(np.float32)
         return Seen(averaged(plane), means, verdict, added, self.layers[place] in self._exact)
 
@@ -112,13 +119,13 @@ def _positions(tensor: Any, axis: int) -> Array:
     return values.reshape(-1, values.shape[-1])
 
 
-def _plane(values: Array, rank: int, shape: tuple[int, ...]) -> Array:
-    """Values (positions, channels) as (rows, columns, channels); what makes no plane is one row."""
-    if rank == 4:
+def _plane(values: Array, shape: tuple[int, ...], special: int) -> Array:
+    """Values (positions, channels) of a layer of that shape, channels last, as (rows, columns, channels).
+
+    What makes no plane is one row.
+    """
+    if len(shape) == 3:
         return values.reshape(shape)
-    if rank == 3:
-        values = values[special_tokens(len(values)) :]
-        side = round(len(values) ** 0.5)
-        if side * side == len(values):
-            return values.reshape(side, side, -1)
-    return values.reshape(1, -1, values.shape[-1])
+    values = values[special:]
+    side = round(len(values) ** 0.5)
+    return values.reshape((side, side, -1) if side * side == len(values) else (1, *values.shape))

@@ -28,6 +28,7 @@ from generator.inquiries.inquiry import USUAL_SIDE
 from generator.inquiries.pursuit import Round
 from generator.inquiries.surveys import There, key_of
 from generator.models.anatomy import Anatomy
+from generator.models.deriving import CONCEPTS
 from generator.plan import Plan
 from generator.selection import Shard
 from generator.targets import Direction
@@ -81,7 +82,7 @@ class PhotoPursuit:
     def tasks(self, now: Round, there: There, cache: Cache, *, force: bool = False) -> Iterator[Task]:
         """What is due here (or all) in a round."""
         if now is Round.FIRST:
-            yield from self._view(() if force else there)
+            yield from self._view(there, force=force)
         elif now is Round.DIRECTIONS:
             for layer, key in self._mine().items():
                 if key in there:
@@ -92,8 +93,9 @@ class PhotoPursuit:
     def _mine(self) -> dict[str, str]:
         return {layer: key for layer, key in self.keys.items() if self.shard is None or key in self.shard}
 
-    def _view(self, there: There) -> Iterator[PhotoTask]:
-        due = tuple((layer, key) for layer, key in self._mine().items() if key not in there)
+    def _view(self, there: There, *, force: bool) -> Iterator[PhotoTask]:
+        wanted = ((layer, key) for layer, key in self._mine().items() if force or key not in there)
+        due = tuple((layer, key) for layer, key in wanted if self._is_found(layer, there))
         if due:
             yield PhotoTask(
                 model=self.model,
@@ -106,6 +108,11 @@ class PhotoPursuit:
                 layers=due,
             )
 
+    def _is_found(self, layer: str, there: There) -> bool:
+        """Whether a layer can be read off: concepts must have been found."""
+        one = self.anatomy.layer(layer)
+        return one.derived is None or one.kind != CONCEPTS or one.derived.digest in there
+
     def due(self, there: There) -> int:
         """How many of its jobs are to be done here and are not: before the photo was shown, a picture for
         each cell that the layers' shapes tell of."""
@@ -115,7 +122,7 @@ class PhotoPursuit:
     def _due(self, layer: str, key: str, there: There, cache: Cache) -> int:
         if key in there:
             return len(set(self.picture_keys(layer, cache)) - {""} - set(there))
-        rows, columns = lens.grid_of(self.anatomy.layer(layer).shape) or (0, 0)
+        rows, columns = lens.grid_of(self.anatomy.layer(layer)) or (0, 0)
         return 1 + rows * columns
 
     # -- what was found ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from generator.evidence import lens
 from generator.evidence.lens import Seen, arguments, averaged, directions, grid_of, strengths
 from generator.evidence.viewing import Viewer
+from generator.models.anatomy import Layer
 from generator.models.derived import attach
 from generator.models.dictionary import Dictionary
 
@@ -62,12 +63,21 @@ def test_cells_are_the_means_of_their_positions(size: tuple[int, int]) -> None:
             )
 
 
-def test_a_grid_is_known_by_the_layers_shape() -> None:
-    assert grid_of((56, 20, 3)) == (14, 14)
-    assert grid_of((7, 9, 3)) == (7, 9)
-    assert grid_of((197, 8)) == (14, 14)
-    assert grid_of((50, 8)) == (7, 7)
-    assert [grid_of(shape) for shape in ((8,), (1, 1, 8), (None, None, 8), (None, 8), (23, 8))] == [None] * 5
+@pytest.mark.parametrize(
+    ("shape", "special", "grid"),
+    [
+        ((56, 20, 3), 0, (14, 14)),
+        ((7, 9, 3), 0, (7, 9)),
+        ((197, 8), 1, (14, 14)),
+        ((51, 8), 2, (7, 7)),
+        *(((shape), 0, None) for shape in ((8,), (1, 1, 8), (None, None, 8), (None, 8), (23, 8))),
+    ],
+)
+def test_a_grid_is_known_by_the_layers_shape(
+    shape: tuple[int | None, ...], special: int, grid: tuple[int, int] | None
+) -> None:
+    one = Layer("one", "Conv2D", shape, 8, ("input",), 0, None, None, None, renderable=True, special=special)
+    assert grid_of(one) == grid
 
 
 def test_cells_hold_what_the_network_itself_gives() -> None:
@@ -97,7 +107,7 @@ def test_positions_of_tokens_make_a_plane_without_the_special_ones() -> None:
     x = layers.Dense(6, name="tokens")(layers.ZeroPadding1D((1, 0))(x))
     x = layers.Dense(3, name="classes")(layers.Flatten()(x))
     model = keras.Model(pixels, x)
-    seen = view(model, ["tokens"], "classes")["tokens"]
+    seen = Viewer(model, lambda x: x, ["tokens"], "classes", {"tokens": 1}).view(photo())["tokens"]
     assert seen.grid == (5, 5)
     # The class token, which is no place, leads to the classes all the same.
     whole = seen.attributions.sum(axis=1) + model.get_layer("classes").bias.numpy()[seen.verdict.numbers]
