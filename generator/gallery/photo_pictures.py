@@ -71,4 +71,4 @@ def _coloured(plane: NDArray[np.float64]) -> NDArray[np.uint8]:
     off, on = np.clip(1 - 2 * plane, 0, 1), np.clip(2 * plane - 1, 0, 1)
     amber = (plane >= 0.5)[..., None]
     colour = np.where(amber, np.array([255, 190, 40]), 0)
-    return np.concatenate([colour, (180 * off + 110 * on)[..., None]], axis=-1).round().astype(np.uint8)
+    return np.concatenate([colour, (125 * off + 150 * on)[..., None]], axis=-1).round().astype(np.uint8)

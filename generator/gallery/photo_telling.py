@@ -69,6 +69,11 @@ class Told:
         """Its place in the page."""
         return f"layer-{self.layer.folder.rpartition('/')[2]}"
 
+    @property
+    def telling(self) -> bool:
+        """Whether what channels add is more than the rest that they leave unexplained."""
+        return self.exact or all(abs(why.told.sum) > abs(why.told.rest) for why in self.arguments)
+
 
 class Teller:
     """Lays out what is told of a model's layers; `draw` shows a channel as a link."""
@@ -101,8 +106,6 @@ class Teller:
                 self._draw(self._find(layer, one.channel)), one.value, share, sheet.places[one.channel]
             )
 
-        # That scores make scores needs no argument.
-        argued = () if layer.name in self._model.anatomy.scores else lens.arguments(seen)
         cells = tuple(self._cells(layer, seen)) if picture else ()
         return Told(
             layer=layer,
@@ -110,7 +113,7 @@ class Teller:
             picture=picture,
             sheet=sheet,
             strongest=tuple(shown(one) for one in lens.strongest(seen)),
-            arguments=tuple(self._why(one, shown) for one in argued),
+            arguments=tuple(self._why(one, shown) for one in lens.arguments(seen)),
             exact=seen.exact,
             cells=cells,
             script=_script(known for _, found in cells for _, known in found),

@@ -117,6 +117,8 @@ class PhotoSection:
             )
 
         teller = Teller(self.model, self.cards, draw)
+        # From what it says back to edges; of the scores themselves the verdict tells.
+        shown = [one for one in reversed(seen.items()) if one[0].layer.name not in self.model.anatomy.scores]
         verdict = next((found.verdict for found in seen.values()), lens.NOTHING_SAID)
         told = [
             teller.told(
@@ -125,7 +127,7 @@ class PhotoSection:
                 view.grid(sight.slug) if sight.cells else "",
                 view.heat(sight.slug) if sight.cells else "",
             )
-            for sight, found in seen.items()
+            for sight, found in shown
         ]
         data = {"site": self.site, "model": self.model, "view": view, "said": teller.said(verdict)}
         page = build.templates.page("photo.html", view.path, **data, layers=told)

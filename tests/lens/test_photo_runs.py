@@ -113,7 +113,9 @@ def test_the_page_tells_all_of_it(looked: Looked) -> None:
         assert grid.getpixel((int(column) * 64 + 32, int(row) * 64 + 32))[3] == 255
     for verdict in ("class 0", "class 1"):
         assert verdict in page
-    assert 'id="layer-classes"' in page and 'id="layer-pool"' in page
+    # From the output to the input; what the scores are, the verdict tells.
+    order = [page.index(f'id="layer-{layer}"') for layer in ("pool", "second", "first")]
+    assert order == sorted(order) and 'id="layer-classes"' not in page
     assert "Exact: behind this layer everything is linear" in page and "Gradient times activation" in page
     assert "<script>" not in page.partition("<main")[2]
 
