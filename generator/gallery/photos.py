@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -108,7 +108,7 @@ class PhotoSection:
         build.output.write(picture, data, source if whole else "")
         return whole
 
-    def _write_page(self, seen: Mapping[Sight, Seen], build: Build, source: str) -> None:
+    def _write_page(self, seen: dict[Sight, Seen], build: Build, source: str) -> None:
         view = self.view
 
         def draw(channel: Known) -> Markup:
