@@ -12,6 +12,8 @@ from generator.config.schema import Config, ModelConfig
 from generator.models.anatomy import Anatomy, Layer
 from generator.models.deriving import asked_for, matching_layers
 
+NO_DATASET = "an atlas shows what a layer sees in a data set's pictures; name one under `datasets`"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -69,9 +71,11 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             yield Problem(("models", name, "classes"), message)
         for request in requests(config.models[name], anatomy):
             at: Location = ("models", name, *request.at)
-            pattern = config.models[name].layers[int(request.at[1])].name
+            entry = config.models[name].layers[int(request.at[1])]
             if not request.layers and len(request.at) == 2:
-                yield Problem(at, _no_layer(pattern, name, anatomy))
+                yield Problem(at, _no_layer(entry.name, name, anatomy))
+            if len(request.at) == 2 and entry.atlas and config.dataset_of(name) is None:
+                yield Problem((*at, "atlas"), NO_DATASET)
             for layer in request.layers:
                 for text in request.channels.beyond(layer.channels):
                     yield Problem(("models", name, *request.channels_at), _no_channel(text, layer))

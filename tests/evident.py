@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.synthetic_atlas import put_atlas
 from benchmarks.synthetic_facts import evidence, put_facts
 from generator.cache.entries import Cache
 from generator.evidence.facts import ChannelFacts, Evidence, LayerFacts, Trust
@@ -16,12 +17,15 @@ from generator.plan import Plan
 
 FLAGS = {1: ("never on",), 2: ("nearly always on",), 3: ("saturated", "not always a number")}
 """By channel; channels 4 and 5 of each layer are twins, and stand at the same place."""
+ATLASES = ("stem", "mixed")
+"""Layers that have an atlas."""
 FORMULA = "=cmd|' /C calc'!A0"
 """A label that a spreadsheet must not work out."""
 
 
 def evidence_of(plan: Plan, layers: Collection[tuple[str, str]] | None = None) -> Evidence:
-    """Facts of all layers of a plan that have channels, or of some, put into its cache."""
+    """Facts of all layers of a plan that have channels, or of some, put into its cache; of all, and atlases
+    of ATLASES."""
     cache = Cache(plan.config.cache)
     recipes: dict[tuple[str, str], dict[str, None]] = {}
     for job in plan.jobs:
@@ -31,7 +35,8 @@ def evidence_of(plan: Plan, layers: Collection[tuple[str, str]] | None = None) -
         if layers is None or place in layers:
             facts = LayerFacts.from_json(cache.read(ref.key, "facts") or b"")
             found[place] = put_facts(cache, planted(facts, list(recipes[place])))
-    return Evidence(found)
+    atlases = [place for place in found if place[1] in ATLASES and layers is None]
+    return Evidence(found, atlases={place: put_atlas(plan, cache, place) for place in atlases})
 
 
 def planted(facts: LayerFacts, recipes: Sequence[str]) -> LayerFacts:

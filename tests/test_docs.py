@@ -68,6 +68,7 @@ def test_the_core_dependencies_are_few() -> None:
         "filelock",
         "scikit-learn",
         "safetensors",
+        "threadpoolctl",  # comes with scikit-learn in any case
     }
     assert names == {"tensorflow", "numpy"} | small | extra
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from generator.config.atlas import AtlasConfig
 from generator.config.derived import ConceptsConfig, DictionaryConfig
 from generator.config.photos import PhotoConfig
 from generator.config.recipes import Recipe
@@ -36,6 +37,7 @@ PARTS = (
     LayerConfig,
     ConceptsConfig,
     DictionaryConfig,
+    AtlasConfig,
     Preprocessing,
     DatasetConfig,
     EvidenceConfig,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
 from generator.config.addresses import place_of
+from generator.config.atlas import AtlasField
 from generator.config.base import Fit as Fit
 from generator.config.base import Settings
 from generator.config.channels import Channels
@@ -83,6 +84,9 @@ class LayerConfig(Settings):
     """So many concepts of the layer, found in the data set, as a layer of their own; or a mapping."""
     dictionary: DictionaryField | None = None
     """A file with a dictionary of your own, whose features become a layer of their own; or a mapping."""
+    atlas: AtlasField = None
+    """Whether to make an atlas of them: `true`, or a mapping of cells, levels, least and whiten. It needs a
+    data set."""
 
 
 LayerField = Annotated[LayerConfig, BeforeValidator(_as_layer)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from generator.cache.contents import Snapshot
 from generator.cache.entries import Cache
 from generator.console.wording import duration, input_words, many, of_shard, size
-from generator.inquiries.everything import inquiries_of, pursuits_of
+from generator.inquiries.everything import atlases_of, inquiries_of, pursuits_of
 from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.photos import photos_of
 from generator.inquiries.pursuit import Pursuit
@@ -52,6 +52,7 @@ def what_is_due(plan: Plan, shard: Shard | None = None) -> Iterator[str]:
     for photo in photos:
         pieces = many(photo.due(now.entries), "piece")
         yield f"{photo.model}: photo {photo.name}: {pieces}{of_shard(shard)} due"
+    yield from _atlases_due(plan, shard, now.entries)
 
 
 def snapshot_for(plan: Plan, pursuits: Sequence[Pursuit], cache: Cache) -> Snapshot:
@@ -90,6 +91,14 @@ def _evidence_due(
         time_ = f"about {duration(sum(known))}" if len(known) == len(seconds) else "time unknown yet"
         when = f", {time_}" if pieces and tasks else ""
         yield f"{shown}: {many(pieces, 'piece')}{of_shard(shard)} due{when}"
+
+
+def _atlases_due(plan: Plan, shard: Shard | None, there: Collection[str]) -> Iterator[str]:
+    """A line for each atlas; how many cells it has is known once its vectors are placed."""
+    for one in atlases_of(plan, shard=shard):
+        pieces = one.due(there)
+        most = "at most " if pieces and one.chart_key(there) not in there else ""
+        yield f"{one.model}/{one.layer}: atlas: {most}{many(pieces, 'piece')}{of_shard(shard)} due"
 
 
 def _line(members: Group, waiting: Group, seconds: float | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from generator.config.base import Fit
 from generator.engines.surveys import FORWARD
-from generator.engines.surveys import _Evidence as EvidenceTask
+from generator.engines.surveys import Evidence as EvidenceTask
 from generator.engines.tasks import Bench, NamedFile, Pace, Result
 from generator.evidence.lens import CLASSES
 

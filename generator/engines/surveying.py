@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from generator.datasets import decoding
 from generator.datasets.decoding import PictureError
 from generator.datasets.sources import Item, Source, open_source
+from generator.engines.atlases import RaiseTask
 from generator.engines.opened import kept, network
 from generator.engines.surveys import CircuitTask, ClassTask, LookTask, RecogniseTask, SurveyTask
 from generator.engines.tasks import Bench, Output, Result
@@ -180,6 +181,33 @@ def classes(task: ClassTask, bench: Bench) -> Result:
         files = {"npz": found[name].to_bytes()} if name in found else {}
         outputs.append(Output(key, record, files))
     return Result(task, tuple(outputs), time.perf_counter() - started)
+
+
+def raising(task: RaiseTask, bench: Bench) -> Result:
+    """What vectors of a layer add to the class scores. Told to stop, it gives nothing."""
+    from generator.evidence.raising import Raiser
+
+    started = time.perf_counter()
+    model = network(task.model, task.config, task.fingerprint)
+    raiser = kept(
+        ("raiser", task.fingerprint, task.layer),
+        lambda: Raiser(
+            model.network,
+            model.preprocessing,
+            task.layer,
+            task.scores,
+            model.anatomy.layer(task.layer).special,
+        ),
+    )
+    skipped: dict[str, str] = {}
+    pictures = _pictures(task.items, _source(task.dataset), task, raiser, skipped)
+    found = raiser.read(pictures, bench.stopping)
+    seconds = time.perf_counter() - started
+    if found is None and bench.stopping():
+        return Result(task, (), seconds)
+    record = {"kind": "raising", "layer": task.layer, "scores": task.scores, "skipped": skipped}
+    files = {"npz": found.to_bytes()} if found else {}
+    return Result(task, (Output(task.key, record, files),), seconds)
 
 
 def recognise(task: RecogniseTask, bench: Bench) -> Result:

@@ -20,7 +20,7 @@ and back: pixels over three."""
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class Evidence:
     """What all kinds have in common: each is done in one go, for its sums are to be alike everywhere."""
 
     model: str
@@ -55,7 +55,7 @@ def _moved(
 
 
 @dataclass(frozen=True)
-class SurveyTask(_Evidence):
+class SurveyTask(Evidence):
     """A block of a data set to be shown to a network; of each of the layers a tally comes of it.
 
     `fingerprint` is what planning knew of the network, the items' digests what it knew of the pictures: a
@@ -109,7 +109,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class LookTask(_Evidence):
+class LookTask(Evidence):
     """A layer's examples, and its optimised pictures, to be looked at again.
 
     `way` are the layers from the input up to this one, which comes last. `optimised` maps each optimised
@@ -157,7 +157,7 @@ class LookTask(_Evidence):
 
 
 @dataclass(frozen=True)
-class CircuitTask(_Evidence):
+class CircuitTask(Evidence):
     """The weights from one layer's channels into another's; `channels` are the later layer's."""
 
     earlier: str
@@ -187,7 +187,7 @@ class CircuitTask(_Evidence):
 
 
 @dataclass(frozen=True)
-class ClassTask(_Evidence):
+class ClassTask(Evidence):
     """What some of a network's layers do to its class scores; `layers` are (name, key).
 
     `scores` is the network's last layer of classes. Where it follows from the weights no pictures are needed,
@@ -233,7 +233,7 @@ class ClassTask(_Evidence):
 
 
 @dataclass(frozen=True)
-class RecogniseTask(_Evidence):
+class RecogniseTask(Evidence):
     """Pictures of classes to be shown to another network, whose layer `scores` knows these classes.
 
     `pictures` maps each picture's key to (path, number of its class).

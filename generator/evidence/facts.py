@@ -233,9 +233,20 @@ class PhotoRef:
 
 
 @dataclass(frozen=True)
+class AtlasRef(FactsRef):
+    """The same for an atlas; `pictures` are the keys of its cells' pictures, `sides` the cells in a row of
+    each level, the coarsest first."""
+
+    pictures: tuple[str, ...] = ()
+    sides: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that pages tell beside the planned pictures: `layers` says where the facts of each (model, layer)
-    are, `photos` where all is of each (photo of the user's, model)."""
+    are, `atlases` the same for layers that have an atlas, `photos` where all is of each (photo of the user's,
+    model)."""
 
     layers: Mapping[tuple[str, str], FactsRef] = field(default_factory=dict)
     photos: Mapping[tuple[str, str], PhotoRef] = field(default_factory=dict)
+    atlases: Mapping[tuple[str, str], AtlasRef] = field(default_factory=dict)

@@ -5,7 +5,8 @@ Source: van der Maaten and Hinton 2008, Visualizing Data using t-SNE; the implem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -30,7 +31,21 @@ def places(summary: Summary, channels: Sequence[int]) -> dict[int, tuple[float, 
     if (found == found[0]).all():
         return {}  # t-SNE divides by how far they are apart; what it then makes of them ends the process
     perplexity = min(30.0, (len(channels) - 1) / 3)
-    placed = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(found)
+    with alone():
+        placed = TSNE(perplexity=perplexity, init="pca", random_state=0, n_jobs=1).fit_transform(found)
     low, high = placed.min(axis=0), placed.max(axis=0)
     shares = ((placed - low) / np.maximum(high - low, 1e-9)).astype(float).round(3)
     return {channel: (float(x), float(y)) for channel, (x, y) in zip(channels, shares, strict=True)}
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Have the libraries of sums use one thread meanwhile.
+
+    How sums are cut depends on it, and with that where things come to stand; and threads that wait for each
+    other at each of t-SNE's thousand steps cost twenty times what they bring where other work is done.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield

@@ -39,7 +39,7 @@ class LayerSection:
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
     `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
     these may name; `linked` says that other layers' may name its own; `finish` is how its pictures are made;
-    `photos` are the user's.
+    `photos` are the user's, and `atlas` is the picture that stands for its atlas, if it has one.
     """
 
     templates: str
@@ -54,6 +54,7 @@ class LayerSection:
     linked: bool = False
     finish: Finish = DEFAULT
     photos: tuple[OnPhoto, ...] = ()
+    atlas: str = ""
 
     @cached_property
     def source(self) -> str:
@@ -182,7 +183,7 @@ class LayerSection:
         data["facts"] = facts
         around = {"before": self.before, "after": self.after, "summary": summary, "whole": whole}
         script = layer_data(layer, cells, {"similarity": order} if cells else {}, facts)
-        known = {"plots": trust_plots(layer, facts), "places": places, "script": script}
+        known = {"plots": trust_plots(layer, facts), "places": places, "script": script, "atlas": self.atlas}
         page = build.templates.page("layer.html", layer.path, **data, **around, **known)
         build.output.write(layer.path, page, source)
         if summary.mapped:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
-from generator.gallery import pages, pictures
+from generator.gallery import atlas_paths, pages, pictures
 from generator.gallery.cells import Summary
 from generator.gallery.diagram import draw
 from generator.gallery.failures import failures_export
@@ -78,7 +78,8 @@ class Overview:
         page("run.js", pages.RUN_DATA, run=run_data(self.running, self.site))
         build.output.write(pages.FAILURES, failures_export(self.layers.values(), build.snapshot))
         if self.site.url:
-            page("sitemap.xml", pages.SITEMAP)
+            atlases = [atlas_paths.page(one.layer.folder) for one in self.layers.values() if one.atlas]
+            page("sitemap.xml", pages.SITEMAP, atlases=atlases)
         for model in self.site.models:
             page("model.html", model.path, model=model, diagram=draw(model))
         if self.site.photos:

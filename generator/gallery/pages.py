@@ -3,7 +3,7 @@
     index.html                                    models
     models/<model>/index.html                     the network's graph, its layers
     models/<model>/<layer>/index.html             all channels of a layer
-    models/<model>/<layer>/map.html               its channels placed by likeness, where that is known
+    models/<model>/<layer>/map.html, atlas.html   its channels by likeness; its activation space
     models/<model>/<layer>/best.webp              thumbnails of its most active channels
     models/<model>/<layer>/<channel>.html         one channel; photos.js knows what examples are of
     models/<model>/<layer>/<recipe>/<channel>.webp    its picture; -small its thumbnail; sheet-<n> many

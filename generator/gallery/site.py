@@ -16,6 +16,7 @@ from generator.cache.entries import Cache
 from generator.errors import CacheError
 from generator.evidence.facts import Evidence, FactsRef
 from generator.gallery import pages_host
+from generator.gallery.atlas import atlas_sections
 from generator.gallery.disk import LOCK, check_writable
 from generator.gallery.elsewhere import card_of
 from generator.gallery.gather import Gathered, gather
@@ -136,8 +137,9 @@ def _build_site(plan: Plan, cache: Cache, evidence: Evidence, running: Running |
 
 def _keys(plan: Plan, evidence: Evidence) -> set[str]:
     """Keys of all that pages may be made of."""
-    refs = evidence.layers.values()
+    refs = [*evidence.layers.values(), *evidence.atlases.values()]
     own = {key for ref in evidence.photos.values() for key in ref.keys}
+    own |= {key for ref in evidence.atlases.values() for key in ref.pictures}
     return {*plan.keys, *(ref.key for ref in refs), *(photo for ref in refs for photo in ref.photos), *own}
 
 
@@ -205,8 +207,11 @@ def _sections(
     """All of them, in the order in which they are written."""
     known = {place: ref for place, ref in evidence.layers.items() if snapshot.has_entry(ref.key)}
     there = {place: _there(ref, snapshot) for place, ref in known.items()}
-    photos = Photos(tuple(sorted({key for ref in there.values() for key in ref.photos} | own.shown)))
     entries = {layer.folder: _entries(layer, gathered, snapshot) for layer in gathered.site.layers}
+    atlases = atlas_sections(gathered.site, evidence, snapshot, templates.digest, entries, finish)
+    shown = {key for ref in (*there.values(), *(one.ref for one in atlases)) for key in ref.photos}
+    photos = Photos(tuple(sorted(shown | own.shown)))
+    pictured = {one.layer.folder: one.overview for one in atlases}
     # Only evidence leads from layer to layer.
     linked = bool(there or own.found)
     cards = tuple(card_of(layer, entries[layer.folder]) for layer in gathered.site.layers if linked)
@@ -224,6 +229,7 @@ def _sections(
             linked=linked,
             finish=finish,
             photos=own.of_layer(layer),
+            atlas=pictured.get(layer.folder, ""),
         )
         for model in gathered.site.models
         for place, layer in enumerate(model.layers)
@@ -233,7 +239,8 @@ def _sections(
     needed = {path: data for path, data in pages_host.needed_files().items() if not output.is_foreign(path)}
     tables = Tables(gathered.site.models)
     lenses = own.sections(gathered.site, templates.digest, cards, snapshot)
-    return [photos, *layers, *lenses, tables, overview, Files(dict(templates.static()) | needed)]
+    pages: list[Section] = [*layers, *lenses, *atlases, tables, overview]
+    return [photos, *pages, Files(dict(templates.static()) | needed)]
 
 
 def _there(ref: FactsRef, snapshot: CacheSnapshot) -> FactsRef:

@@ -10,6 +10,7 @@ from generator.cache.contents import Stamp
 from generator.cache.encoding import RECORD, entry_name, failure_name
 from generator.cache.entries import Cache
 from generator.cache.records import Failure, Record
+from generator.evidence.atlas_facts import AtlasFacts
 from generator.evidence.facts import LayerFacts
 
 
@@ -109,6 +110,14 @@ class CacheSnapshot:
         data = self.file(key, "facts")
         try:
             return None if data is None else LayerFacts.from_json(data)
+        except ValueError:
+            return None
+
+    def atlas(self, key: str) -> AtlasFacts | None:
+        """The facts of an atlas, likewise."""
+        data = self.file(key, "facts")
+        try:
+            return None if data is None else AtlasFacts.from_json(data)
         except ValueError:
             return None
 

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Iterator
 
 from generator.cache.entries import Cache
 from generator.evidence.facts import Evidence
-from generator.inquiries import settling
+from generator.inquiries import atlas_settling, settling
+from generator.inquiries.atlases import AtlasInquiry
 from generator.inquiries.concepts import ConceptsPursuit
 from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.photos import photos_of
 from generator.inquiries.pursuit import Pursuit
 from generator.inquiries.surveys import survey_of
 from generator.models.anatomy import Anatomy, Derived
+from generator.models.deriving import matching_layers
 from generator.plan import Plan
 from generator.selection import Shard
 
@@ -22,7 +24,7 @@ def pursuits_of(
 ) -> tuple[Pursuit, ...]:
     """Every pursuit of a plan; of the layers in `only`, (model, layer), and as far as it is the shard's."""
     found = inquiries_of(plan, only, shard)
-    return (*_concepts(found), *found, *photos_of(plan, only, shard))
+    return (*_concepts(found), *found, *_atlases(found), *photos_of(plan, only, shard))
 
 
 def _concepts(inquiries: Iterable[Inquiry]) -> Iterator[ConceptsPursuit]:
@@ -39,9 +41,11 @@ def settled(plan: Plan, cache: Cache) -> Evidence:
     photos = photos_of(plan)
     there = cache.snapshot().entries if photos else {}
     seen = {(one.name, one.model): one.settled(there, cache) for one in photos}
+    found = inquiries_of(plan)
     return Evidence(
-        layers=settling.settle(inquiries_of(plan), cache),
+        layers=settling.settle(found, cache),
         photos={place: ref for place, ref in seen.items() if ref is not None},
+        atlases=atlas_settling.settle(_atlases(found), cache),
     )
 
 
@@ -49,7 +53,9 @@ def kept(plan: Plan, cache: Cache) -> set[str]:
     """Keys of all that is needed of what the cache holds, the planned pictures apart."""
     found = inquiries_of(plan)
     photos = {key for one in photos_of(plan) for key in one.kept(cache)}
-    return settling.kept(found, cache) | {key for one in _concepts(found) for key in one.kept()} | photos
+    concepts = {key for one in _concepts(found) for key in one.kept()}
+    atlases = atlas_settling.kept(_atlases(found), cache)
+    return settling.kept(found, cache) | concepts | atlases | photos
 
 
 def inquiries_of(
@@ -77,3 +83,21 @@ def with_bases(layers: Iterable[str], anatomy: Anatomy) -> tuple[str, ...]:
 
 def _base(derived: Derived | None, name: str) -> tuple[str, ...]:
     return (derived.base, name) if derived else (name,)
+
+
+def atlases_of(plan: Plan, shard: Shard | None = None) -> tuple[AtlasInquiry, ...]:
+    """The atlases that a plan asks for, as far as they are the shard's."""
+    return _atlases(inquiries_of(plan, shard=shard))
+
+
+def _atlases(inquiries: Iterable[Inquiry]) -> tuple[AtlasInquiry, ...]:
+    """Those of layers of inquiries; of a layer that is asked for twice as it is last."""
+    found: dict[tuple[str, str], AtlasInquiry] = {}
+    for inquiry in inquiries:
+        for entry in inquiry.plan.config.models[inquiry.model].layers:
+            if entry.atlas is None:
+                continue
+            for layer in matching_layers(entry.name, inquiry.anatomy):
+                if layer.name in inquiry.layers:
+                    found[inquiry.model, layer.name] = AtlasInquiry(inquiry, layer.name, entry.atlas)
+    return tuple(found.values())

@@ -42,6 +42,8 @@ EVIDENT = {
     "grid": f"{STEM}/index.html",
     "coloured": f"{NET}/mixed/index.html#sort=kinship&colour=kinship&show=has-a-twin",
     "map": f"{STEM}/map.html",
+    "atlas": f"{NET}/mixed/atlas.html#cell=0.1.1",
+    "atlases": f"{NET}/mixed/atlas.html#beside={STEM}&beside-cell=0.1.1",
     "map-of-few": f"{NET}/predictions/map.html#2",
 }
 UNRULY = {
@@ -137,7 +139,7 @@ def stays_in_the_window(page: Page, *widths: int) -> None:
 CUT = """
 () => [...document.querySelectorAll("a, button, select, input, summary, h1, h2, h3, p, dd, dt, label")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}))
-  .filter((one) => !one.closest(".skip, .crop, .map, [role=status]"))
+  .filter((one) => !one.closest(".skip, .crop, .map, .atlas, [role=status]"))
   .filter((one) => {
     // Rows that are moved by themselves: on phones recipes and anchors.
     while ((one = one.parentElement)) if (/auto|scroll/.test(getComputedStyle(one).overflowX)) return false;

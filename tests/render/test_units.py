@@ -14,6 +14,7 @@ from keras import layers
 
 from generator.config.cookbook import BUILT_IN
 from generator.config.recipes import Recipe
+from generator.evidence.atlas import whitening
 from generator.models.surgery import cut
 from generator.render.ascent import Renderer, Rendering
 from generator.render.objectives import score
@@ -69,6 +70,37 @@ def test_each_picture_of_a_direction_recipe_may_have_its_own(mixed: tuple[Any, n
     directions = [Direction(tuple(map(float, rotation[n]))) for n in (1, 4)]
     for rendering, wave in zip(renderer(network, "mixed", recipe, 2).render(directions), (1, 4), strict=True):
         assert turn(strongest_wave(bright(rendering))[0], GABORS[wave][0]) < 15
+
+
+def test_the_direction_of_a_mixture_gives_that_mixture(planted: Path) -> None:
+    network = keras.saving.load_model(planted)
+    mixture = np.zeros(len(GABORS))
+    mixture[[1, 4]] = 1.0
+    recipe = BUILT_IN["cell"].changed({"size": SIZE})
+    (made,) = renderer(network, "rectified", recipe, 1).render([Direction(tuple(mixture))])
+    rectified = keras.Model(network.input, network.get_layer("rectified").output)
+    seen = rectified(made.picture[None].astype("float32") / 255).numpy().mean(axis=(0, 1, 2))
+    both, others = seen[[1, 4]], np.delete(seen, [1, 4])
+    assert both.min() > 0.5 * both.max() and both.min() > 1.5 * others.max()
+
+
+def test_in_whitened_space_a_direction_gives_its_source_alone(planted: Path) -> None:
+    """A layer that mixes the waves, all with a share of one of them: the mean of vectors that one wave has
+    made is a mixture, and its picture too; by the covariance of all vectors it is that wave again."""
+    random = np.random.default_rng(5)
+    mixing = np.eye(len(GABORS)) + np.outer(np.ones(len(GABORS)), np.eye(len(GABORS))[3]) * 1.5
+    network = keras.saving.load_model(planted)
+    mixed = layers.Conv2D(len(GABORS), 1, use_bias=False, name="mixed")
+    output = mixed(network.get_layer("rectified").output)
+    mixed.kernel.assign(mixing.T[None, None])
+    network = keras.Model(network.input, output)
+    vectors = random.exponential(size=(4000, len(GABORS))) * (random.random((4000, 1)) < 0.9) @ mixing.T
+    raw = mixing @ (np.eye(len(GABORS))[1] + 0.3 * np.eye(len(GABORS))[3])
+    ways = [raw, raw @ whitening(vectors, shrinkage=1e-3)]
+    recipe = BUILT_IN["cell"].changed({"size": SIZE, "cossim": 0.0})
+    plain, whitened = renderer(network, "mixed", recipe, 2).render([Direction(tuple(way)) for way in ways])
+    assert turn(strongest_wave(bright(plain))[0], GABORS[3][0]) < 15
+    assert turn(strongest_wave(bright(whitened))[0], GABORS[1][0]) < 15
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+(window.MICROSCOPE_ATLASES ||= {})[{{ folder | script }}] = {{ data | script }};
