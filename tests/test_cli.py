@@ -598,7 +598,8 @@ def test_status_says_how_far_each_layer_is(broken: Rendered, rendered: Rendered)
     said = click_run("status", broken.config)
     lines = [line.split() for line in said.output.splitlines()]
     good = next(line for line in lines if line[0] == "broken/good")
-    assert good[1:4] == ["3", "1", "1"] and good[4] == "about"
+    # What is not a number would be so again, and is not due; bad luck may turn.
+    assert good[1:] == ["3", "0", "1", "done", "but", "for", "failures"]
     assert next(line for line in lines if line[0] == "broken/unlucky")[1:4] == ["0", "2", "2"]
     assert said.output.splitlines()[-1] == "No run is on. `build-site` goes on."
 
