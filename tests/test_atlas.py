@@ -12,6 +12,7 @@ from PIL import Image
 
 from generator.cache.entries import Cache
 from generator.engines.inprocess import InProcess
+from generator.engines.tasks import Result
 from generator.evidence.atlas_facts import AtlasFacts
 from generator.gallery.site import build_site
 from generator.inquiries import everything
@@ -125,6 +126,37 @@ def test_what_is_lost_is_made_again_and_alike_and_nothing_else(made: Path) -> No
     for (key, kind), data in zip(((cell, "png"), (chart, "npz")), before.values(), strict=True):
         assert cache.read(key, kind) == data
     assert cache.record_path(facts.levels[1].cells[1].key).stat().st_mtime_ns == untouched
+
+
+def test_a_run_that_is_stopped_goes_on_where_it_was(
+    made: Path, tmp_path: Path, configure: Callable[..., Path]
+) -> None:
+    """Stopped again and again until the vectors are placed: nothing is made twice, and the end is the
+    same as without a stop."""
+    draw(tmp_path / "shapes")
+    config = configure(tmp_path, WANTED)
+    config.write_text(SETS + ATLAS + config.read_text())
+    plan = load_plan(config)
+    seen: list[str] = []
+
+    def part(most: int) -> int:
+        engine, cache = InProcess(), Cache(plan.config.cache)
+
+        class Stopping(Progress):
+            def heard(self, result: Result) -> None:
+                seen.extend(output.key for output in result.outputs)
+                if len(seen) >= most:
+                    engine.stop()
+
+        run(plan, plan.due(cache), engine, Stopping(), pursuits=pursuits_of(plan))
+        return len(seen)
+
+    whole, _, there = read(made)
+    placed = part(1) and next(n for n in range(2, 60) if part(n) and whole.chart_key(there.keys()) in seen)
+    total = part(10_000)
+    assert placed < total and len(set(seen)) == total
+    _, facts, _ = read(config)
+    assert facts.levels == read(made)[1].levels
 
 
 def test_pruning_keeps_an_atlas_and_forgets_one_that_is_no_longer_asked_for(made: Path) -> None:

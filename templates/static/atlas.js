@@ -37,7 +37,8 @@
     let view = { ...WHOLE };
     let goal = view;
     let [width, height, size, most, ratio] = [1, 1, 1, 1, 1];
-    let label = -1;
+    let label = "";
+    let wanted = null; // numbers of the labels that it stands for
     let chosen = null;
     let shown = null; // the level that is drawn, and since when
     let since = 0;
@@ -144,7 +145,7 @@
         const [x, y] = [pixel(left, cell.column), pixel(top, cell.row)];
         const wide = pixel(left, cell.column + 1) - x - gap;
         const high = pixel(top, cell.row + 1) - y - gap;
-        context.globalAlpha = alpha * (label < 0 || cell.labels.has(label) ? 1 : 0.13);
+        context.globalAlpha = alpha * (!wanted || [...cell.labels.keys()].some((one) => wanted.has(one)) ? 1 : 0.13);
         context.drawImage(image, (cell.column % across) * data.pixels, (cell.row % across) * data.pixels, data.pixels, data.pixels, x, y, wide, high);
       });
       context.globalAlpha = 1;
@@ -301,7 +302,12 @@
         told.replaceChildren(make("p", { textContent: "Point at a cell, or choose one, to see what it is of." }));
         return;
       }
-      told.replaceChildren(...[portrait(cell), make("h2", { textContent: count(cell.vectors, "vector") }), ...near(cell), ...raised(cell), ...labelled(cell), ...stronger(cell)].filter(Boolean));
+      told.replaceChildren(...[portrait(cell), make("h2", { textContent: count(cell.vectors, "vector") + ofLabel(cell) }), ...near(cell), ...raised(cell), ...labelled(cell), ...stronger(cell)].filter(Boolean));
+    }
+    function ofLabel({ labels }) {
+      if (!wanted) return "";
+      const own = [...labels].reduce((sum, [one, vectors]) => sum + (wanted.has(one) ? vectors : 0), 0);
+      return `, ${own.toLocaleString("en")} of ${label}`;
     }
     const titled = (text, element) => [make("h3", { textContent: text }), element];
     function portrait(cell) {
@@ -344,12 +350,17 @@
     // -- what the address says, and what others may ask for ------------------------------------------
 
     const choice = find("select[name=label]", pane);
-    choice.replaceChildren(choice.options[0], ...data.labels.map((name, place) => make("option", { value: place, textContent: name })));
-    choice.addEventListener("change", () => { label = choice.value === "" ? -1 : Number(choice.value); schedule(); onChange(); });
+    // Of `animals/birds` and `animals/fish`, `animals` is a label too.
+    const names = [...new Set(data.labels.flatMap((name) => name.split("/").map((part, end, parts) => parts.slice(0, end + 1).join("/"))))].sort();
+    choice.replaceChildren(choice.options[0], ...names.map((name) => make("option", { value: name, textContent: name })));
+    choice.addEventListener("change", () => { setLabel(choice.value); onChange(); });
     find(".by-label", pane).hidden = data.labels.length < 2;
     function setLabel(name) {
-      label = data.labels.indexOf(name);
-      choice.value = label < 0 ? "" : String(label);
+      label = names.includes(name) ? name : "";
+      wanted = label ? new Set(data.labels.flatMap((one, place) => (`${one}/`.startsWith(`${label}/`) ? [place] : []))) : null;
+      choice.value = label;
+      told.cell = undefined;
+      tell(chosen);
       schedule();
     }
     function setCell(text) {
@@ -369,7 +380,7 @@
       setLabel,
       setCell,
       showAll: () => look(WHOLE, true),
-      state: () => ({ ...goal, label: data.labels[label] || "", cell: chosen ? `${chosen.level}.${chosen.row}.${chosen.column}` : "" }),
+      state: () => ({ ...goal, label, cell: chosen ? `${chosen.level}.${chosen.row}.${chosen.column}` : "" }),
     };
   }
 

@@ -11,10 +11,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from benchmarks.synthetic_facts import LABELS
 from tests.browser.conftest import NET, SIZES
 
 Open = Callable[..., Page]
 ATLAS = f"{NET}/mixed/atlas.html"
+LEFT = sorted(LABELS)[0]
+"""The label of all vectors in the left half, and of no others."""
 
 
 def at(page: Page, right: float, down: float) -> int:
@@ -200,7 +203,7 @@ def test_a_label_fades_cells_without_it(opened: Open, evident: str) -> None:
     box = page.locator(".atlas").bounding_box()
     assert box
     beside = 0.3 * min(box["width"], box["height"]) / box["width"]
-    page.locator("select[name=label]").select_option("0")
+    page.locator("select[name=label]").select_option(LEFT)
     page.wait_for_timeout(300)
     assert at(page, 0.5 - beside, 0.5) > 60
     assert 0 < at(page, 0.5 + beside, 0.5) < 45
@@ -209,19 +212,26 @@ def test_a_label_fades_cells_without_it(opened: Open, evident: str) -> None:
     assert page.locator("select[name=label]").evaluate("one => one.selectedOptions[0].textContent") == label
 
 
+def test_a_family_of_labels_is_a_label_too(opened: Open, evident: str) -> None:
+    page = opened(f"{evident}/{ATLAS}#cell=0.1.2&label=animals")
+    expect(page.locator("select[name=label]")).to_have_value("animals")
+    vectors, own = re.findall(r"\d+", page.locator(".told h2").inner_text())
+    assert page.locator(".told h2").inner_text().endswith("of animals") and vectors == own
+
+
 def test_two_labels_are_looked_at_in_one_place_and_two_layers_each_in_its_own(
     opened: Open, evident: str
 ) -> None:
     page = opened(f"{evident}/{ATLAS}")
     page.locator("select[name=beside]").select_option(f"{NET}/mixed")
     expect(page.locator(".pane")).to_have_count(2)
-    page.locator(".pane").nth(1).locator("select[name=label]").select_option("1")
+    page.locator(".pane").nth(1).locator("select[name=label]").select_option("animals/birds")
     page.mouse.move(*middle(page))
     page.mouse.wheel(0, -400)
     assert soon(page, lambda: zoom(page) > 1.5)
     assert "beside=" in page.url and "beside-label=" in page.url
     page.reload()
-    expect(page.locator(".pane").nth(1).locator("select[name=label]")).to_have_value("1")
+    expect(page.locator(".pane").nth(1).locator("select[name=label]")).to_have_value("animals/birds")
     page.locator("select[name=beside]").select_option(f"{NET}/stem")
     expect(page.locator(".pane h2 a")).to_have_text(re.compile("stem"))
     expect(page.locator(".pane").nth(1).locator(".atlas.drawn")).to_have_count(1)
