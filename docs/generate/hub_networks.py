@@ -19,6 +19,7 @@ import numpy as np
 from docs.generate.hub_families import FAMILIES, classifier_on
 from docs.generate.networks import PAGE, SECOND, SIZE, STEPS, apart, middle, render
 from generator.config.schema import ModelConfig
+from generator.errors import ModelError
 from generator.models.anatomy import Anatomy
 from generator.models.graph import flatten
 from generator.models.zoo import Model, open_model
@@ -93,7 +94,10 @@ def tried(name: str) -> Trial:
         folder = Path(scratch) / "preset"
         save(network, folder)
         config = ModelConfig.model_validate({"source": str(folder), "weights": "none", "layers": "all"})
-        model = open_model(name, config)
+        try:
+            model = open_model(name, config)
+        except ModelError as error:
+            return Trial(name, type(network).__name__, why=_told(folder, error))
         anatomy = model.anatomy
         layer = middle(anatomy).name
         why = render(name, config, anatomy, layer)
@@ -117,6 +121,17 @@ def tried(name: str) -> Trial:
         layer,
         why=why,
     )
+
+
+def _told(folder: Path, error: ModelError) -> str:
+    """Why a preset is not opened; where KerasHub does not open it either, that."""
+    import keras_hub
+
+    try:
+        keras_hub.models.ImageClassifier.from_preset(str(folder))
+    except Exception:
+        return "KerasHub itself does not read back what it saved"
+    return error.message
 
 
 def _special(anatomy: Anatomy) -> int:

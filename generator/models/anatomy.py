@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from generator.models.batches import rows
 from generator.models.graph import Step
 from generator.models.sight import sights
 from generator.models.tokens import special_tokens
@@ -198,9 +199,17 @@ def _layer(step: Step, sight: Sight | None, special: int) -> Layer:
         receptive_field=(sight[0].field, sight[1].field) if sight else None,
         stride=(sight[0].stride, sight[1].stride) if sight else None,
         bounds=(sight[0].bounds, sight[1].bounds) if sight else None,
-        renderable=len(shape) in (1, 2, 3) and bool(shape[-1]) and bool(step.inputs),
+        renderable=len(shape) in (1, 2, 3)
+        and bool(shape[-1])
+        and bool(step.inputs)
+        and _one_each(step.output),
         special=special,
     )
+
+
+def _one_each(output: Any) -> bool:
+    """Whether a symbolic tensor has one row for each picture: it is not of windows, nor the same for all."""
+    return output.shape[0] is None and rows(output) == 1
 
 
 def _parameters(operation: Any) -> int:

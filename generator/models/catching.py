@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 import threading
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from generator.models.batches import count, for_any_number, shape_of
 from generator.models.bytecode import is_library
 from generator.models.scopes import shown_name
 
@@ -62,22 +62,11 @@ class Trace:
                 if looked is not None:
                     return looked[0]
             with _caught_by(None):
-                return self._call(path, _for_any_batch(operation, args), args, kwargs)
+                output = self._call(path, for_any_number(operation, args), args, kwargs)
+            count(operation, symbols((args, kwargs)), symbols(output))
+            return output
         finally:
             self._path.pop()
-
-
-def _for_any_batch(operation: Any, args: tuple[Any, ...]) -> Any:
-    """The operation, but a Reshape whose new shape says how many pictures there are: symbols don't know."""
-    shape = getattr(operation, "newshape", None)
-    if not isinstance(shape, list | tuple) or not shape or shape[0] is not None or None in shape[1:]:
-        return operation
-    given, rest = math.prod(args[0].shape[1:]), list(shape[1:])
-    if -1 in rest:
-        rest[rest.index(-1)] = given // -math.prod(rest)
-    if math.prod(rest) != given:
-        raise ValueError(f"{type(operation).__name__}: pictures are mixed")
-    return type(operation)((-1, *rest))
 
 
 def _name(operation: Any) -> str:
@@ -156,16 +145,28 @@ def _catching() -> Iterator[None]:
     """Let Keras' two ways of calling an operation ask first whether this thread's trace wants it."""
     import keras
 
-    places = (keras.layers.Layer, "__call__"), (keras.Operation, "symbolic_call")
+    places = (keras.layers.Layer, "__call__"), (keras.Operation, "symbolic_call"), (keras.ops, "shape")
     with _PATCHING:
-        originals = [getattr(kind, method) for kind, method in places]
-        for (kind, method), original in zip(places, originals, strict=True):
-            setattr(kind, method, _asking(original))
+        originals = [getattr(place, name) for place, name in places]
+        *asking, shape = originals
+        instead = [*map(_asking, asking), _counting(shape)]
+        for (place, name), function in zip(places, instead, strict=True):
+            setattr(place, name, function)
         try:
             yield
         finally:
-            for (kind, method), original in zip(places, originals, strict=True):
-                setattr(kind, method, original)
+            for (place, name), function in zip(places, originals, strict=True):
+                setattr(place, name, function)
+
+
+def _counting(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`keras.ops.shape`, that knows of symbols at least that there are some pictures."""
+
+    def shape(x: Any) -> Any:
+        known = original(x)
+        return shape_of(x, known) if getattr(_ACTIVE, "trace", None) is not None and symbols(x) else known
+
+    return shape
 
 
 def _asking(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -158,6 +158,45 @@ def test_looking_inside_leaves_no_trace_in_keras_or_in_the_weights() -> None:
     assert network.get_layer("encoder").first.hidden.up.activation is keras.activations.gelu
 
 
+class Windows(layers.Layer):  # type: ignore[misc]
+    """Mixes places within windows of 2 x 2, as Swin does: multiplies and divides the number of pictures."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.mix = layers.Dense(4, name="mix")
+        self.after = layers.Dense(FEATURES, name="after")
+
+    def call(self, x: Any) -> Any:
+        """(n, height, width, features) again."""
+        count, height, width, features = ops.shape(x)
+        down, right = height // 2, width // 2
+        x = ops.reshape(x, (count, down, 2, right, 2, features))
+        x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 4, features))
+        x = self.mix(x)
+        heads = ops.reshape(x, (ops.shape(x)[0], 4, 2, -1))
+        heads = ops.reshape(ops.transpose(heads, (2, 0, 1, 3)), (2, count * (down * right), -1))
+        heads = ops.reshape(heads, (2, ops.shape(x)[0], 4, 2))
+        x = self.after(ops.reshape(ops.transpose(heads, (1, 2, 0, 3)), (-1, 4, 4)))
+        x = ops.reshape(x, (ops.shape(x)[0] // (down * right), down, right, 2, 2, features))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height, width, features))
+
+
+def test_code_that_cuts_into_windows_is_followed() -> None:
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((SIDE, SIDE, 3), name="pixels")
+    x = layers.Conv2D(FEATURES, 3, strides=3, name="patches")(pixels)
+    network, shown = keras.Model(pixels, Windows(name="windows")(x)), pictures()
+    opened = live(network, "live:w").network
+    listed = {layer.name: layer for layer in read_layers(flatten(opened, (SIDE, SIDE, 3)))}
+    assert list(listed)[-1] == "windows" and listed["windows"].renderable
+    # What has several rows for each picture is listed, but which are a picture's nobody says.
+    assert not listed["windows/mix"].renderable and not listed["windows/after"].renderable
+    assert not any(layer.renderable for name, layer in listed.items() if name.startswith("windows/transpose"))
+    np.testing.assert_allclose(cut(opened, "windows", SIDE)(shown), network(shown), atol=1e-6)
+    mixed = cut(opened, "windows/mix", SIDE)(shown)
+    assert mixed.shape == (2 * 4, 4, 4)
+
+
 # -- what stays one layer --------------------------------------------------------------------------
 
 
