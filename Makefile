@@ -38,9 +38,11 @@ FUZZ := 5000
 fuzz: $(VENV)/.installed-test
 	POCKET_FUZZ=$(FUZZ) $(BIN)/pytest -q --hypothesis-show-statistics tests/hostile/test_fuzz.py tests/test_config_fuzz.py
 
-# Every network of keras.applications, one after the other: 6 to 10 minutes. Writes docs/networks.md.
+# Every network of keras.applications, and a small one of every vision family in KerasHub, one after the other: 12
+# to 20 minutes. Writes docs/networks.md.
 networks: $(VENV)/.installed-test
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate.networks
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate.hub_networks
 
 # Debian's Chromium for the page tests, through apt when none is found and this user may.
 browser:

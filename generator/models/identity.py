@@ -20,7 +20,7 @@ from generator.models.anatomy import Anatomy
 from generator.models.graph import Step
 from generator.models.preprocessing import Preprocessing
 
-READING = 7
+READING = 8
 """Raised when the same network is read otherwise: what was remembered before is then asked for again."""
 
 
