@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks.synthetic import rich_plan
 from generator.cache.entries import Cache
 from generator.config.photos import PhotoConfig
-from generator.evidence.facts import Evidence, PhotoRef
+from generator.evidence.facts import Evidence, PhotoLayer, PhotoRef
 from generator.evidence.lens import Seen, Verdict
 from generator.inquiries.surveys import key_of
 from generator.plan import Plan
@@ -35,7 +35,7 @@ def lensed(plan: Plan) -> Evidence:
     """What two networks see in the photo, put into the cache: `Branch Net` by two layers with a grid and
     by its scores, and `chain`, which has no classes."""
     cache = Cache(plan.config.cache)
-    views = [_view("stem", (6, 8), 24, cache), _view("mixed", (3, 4), 48, cache)]
+    views = [_view("stem", (6, 8), 24, cache), _view("mixed", (3, 4), 48, cache, own=range(40, 48))]
     views.append(_view("predictions", (1, 1), 4, cache))
     shown = _picture("shown", "webp", (64, 48), cache)
     chain = PhotoRef(shown, (64, 48), (_view("deep", (6, 8), 130, cache, classes=0),))
@@ -58,14 +58,15 @@ def seen(grid: tuple[int, int], channels: int, classes: int = 4) -> Seen:
 
 
 def _view(
-    layer: str, grid: tuple[int, int], channels: int, cache: Cache, classes: int = 4
-) -> tuple[str, str, tuple[str, ...]]:
+    layer: str, grid: tuple[int, int], channels: int, cache: Cache, classes: int = 4, own: range = range(0)
+) -> PhotoLayer:
     key = key_of("view", layer=layer)
     cache.put_entry(key, {"kind": "photo view"}, {"npz": seen(grid, channels, classes).to_bytes()})
     rows, columns = grid
     places = range(rows * columns if rows > 1 else 0)
     keys = [_picture(f"{layer} {place}", "png", (CELL, CELL), cache) if place else "" for place in places]
-    return layer, key, tuple(keys)
+    alone = [(channel, _picture(f"{layer}/{channel}", "png", (CELL, CELL), cache)) for channel in own]
+    return PhotoLayer(layer, key, tuple(keys), tuple(alone))
 
 
 def _picture(name: str, kind: str, size: tuple[int, int], cache: Cache) -> str:

@@ -213,23 +213,35 @@ class FactsRef:
 
 
 @dataclass(frozen=True)
-class PhotoRef:
-    """Where all is that pages tell of a photo of the user's as one model sees it, as keys of the cache.
+class PhotoLayer:
+    """What a layer sees in a photo, as keys of the cache: of what it sees, of the pictures of its grid's
+    cells, row after row, empty where nothing is on, none where it has no grid; and of (channel, picture) for
+    channels that are named and have no picture in the plan."""
 
-    `shown` is the photo itself as WebP, of that `size` (width, height). `views` are (layer, key of what it
-    sees, keys of the pictures of its grid's cells, row after row, empty where nothing is on; none where it
-    has no grid).
-    """
-
-    shown: str
-    size: tuple[int, int]
-    views: tuple[tuple[str, str, tuple[str, ...]], ...]
+    layer: str
+    key: str
+    cells: tuple[str, ...]
+    channels: tuple[tuple[int, str], ...] = ()
 
     @property
     def keys(self) -> set[str]:
         """All keys."""
-        pictures = {key for _, _, cells in self.views for key in cells}
-        return {self.shown, *(key for _, key, _ in self.views), *pictures} - {""}
+        return {self.key, *self.cells, *(key for _, key in self.channels)} - {""}
+
+
+@dataclass(frozen=True)
+class PhotoRef:
+    """Where all is that pages tell of a photo of the user's as one model sees it: `shown` is the key of the
+    photo itself as WebP, of that `size` (width, height)."""
+
+    shown: str
+    size: tuple[int, int]
+    views: tuple[PhotoLayer, ...]
+
+    @property
+    def keys(self) -> set[str]:
+        """All keys."""
+        return {self.shown, *(key for view in self.views for key in view.keys)}
 
 
 @dataclass(frozen=True)

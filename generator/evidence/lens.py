@@ -207,6 +207,12 @@ def mapped_channels(seen: Seen) -> tuple[int, ...]:
     return tuple(sorted({*strong_channels(seen), *(one.channel for one in argued)}))
 
 
+def named_channels(seen: Seen) -> tuple[int, ...]:
+    """All channels that the photo's page names, upwards."""
+    of_cells = (one.channel for found in strongest_in_cells(seen) for one in found)
+    return tuple(sorted({*mapped_channels(seen), *of_cells}))
+
+
 def arguments(seen: Seen, count: int = ARGUED) -> tuple[Argument, ...]:
     """Why the first classes of the verdict; none where the layer does not lead to classes."""
     return tuple(_argument(seen, place) for place in range(min(count, len(seen.attributions))))

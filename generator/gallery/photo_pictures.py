@@ -44,6 +44,11 @@ def grid_picture(
     return webp(board, SHEET_QUALITY), whole
 
 
+def small_picture(file: Path) -> bytes:
+    """A channel's picture as a WebP; a grey one where it can't be read."""
+    return webp(_read(file) or Image.new("RGB", (CELL, CELL), (128, 128, 128)), SHEET_QUALITY)
+
+
 def _read(file: Path) -> Image.Image | None:
     try:
         with opened(file) as picture:

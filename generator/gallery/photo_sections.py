@@ -36,11 +36,11 @@ class OwnPhotos:
     def of_layer(self, layer: LayerView) -> tuple[OnPhoto, ...]:
         """What the pages of a layer's channels know of them."""
         return tuple(
-            OnPhoto(view, key, layer.folder.rpartition("/")[2], bool(cells))
+            OnPhoto(view, one.key, layer.folder.rpartition("/")[2], bool(one.cells))
             for view, ref in self.found.values()
             if view.model == layer.model
-            for name, key, cells in ref.views
-            if name == layer.name
+            for one in ref.views
+            if one.layer == layer.name
         )
 
     def sections(
@@ -60,7 +60,7 @@ def own_photos(plan: Plan, evidence: Evidence, site: SiteView, snapshot: CacheSn
     slugs, models = safe_names(plan.config.photos), {model.name: model for model in site.models}
     found = {}
     for (name, model), ref in evidence.photos.items():
-        if not any(snapshot.has_entry(key) for _, key, _ in ref.views):
+        if not any(snapshot.has_entry(one.key) for one in ref.views):
             continue
         settings = plan.config.photos[name]
         view = PhotoView(
@@ -78,7 +78,12 @@ def own_photos(plan: Plan, evidence: Evidence, site: SiteView, snapshot: CacheSn
 
 def _sights(model: ModelView, ref: PhotoRef, snapshot: CacheSnapshot) -> Iterator[Sight]:
     layers = {layer.name: layer for layer in model.layers}
-    for name, key, cells in ref.views:
-        if name in layers and snapshot.has_entry(key):
-            stamps = tuple((cell, snapshot.stamp(cell) if cell else None) for cell in cells)
-            yield Sight(layers[name], key, stamps)
+    for one in ref.views:
+        if one.layer in layers and snapshot.has_entry(one.key):
+            cells = tuple((cell, snapshot.stamp(cell) if cell else None) for cell in one.cells)
+            channels = tuple(
+                (channel, key, snapshot.stamp(key))
+                for channel, key in one.channels
+                if snapshot.has_entry(key)
+            )
+            yield Sight(layers[one.layer], one.key, cells, channels)

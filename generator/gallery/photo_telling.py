@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -96,17 +96,24 @@ class Teller:
         channel = self._elsewhere.output(self._model.name, number)
         return names[number] if number < len(names) else f"class {number}", channel.path if channel else ""
 
-    def told(self, layer: LayerView, seen: Seen, picture: str, heat: str) -> Told:
-        """What is told of a layer; `picture` and `heat` are files, empty where it has no grid."""
+    def told(self, layer: LayerView, seen: Seen, picture: str, heat: str, own: Mapping[int, str]) -> Told:
+        """What is told of a layer; `picture` and `heat` are files, empty where it has no grid, and `own` the
+        pictures of channels that have none elsewhere."""
         sheet = HeatSheet.of(seen, heat)
+
+        def find(channel: int) -> Known:
+            known = self._elsewhere.find(layer.model, layer.name, channel)
+            return (
+                known
+                if known.picture
+                else replace(known, picture=own.get(channel, ""), pictures=1, small=False)
+            )
 
         def shown(one: Valued, largest: float = 0.0) -> Shown:
             share = round(one.value / largest, 3) if largest else 0.0
-            return Shown(
-                self._draw(self._find(layer, one.channel)), one.value, share, sheet.places[one.channel]
-            )
+            return Shown(self._draw(find(one.channel)), one.value, share, sheet.places[one.channel])
 
-        cells = tuple(self._cells(layer, seen)) if picture else ()
+        cells = tuple(_cells(seen, find)) if picture else ()
         return Told(
             layer=layer,
             grid=seen.grid,
@@ -119,21 +126,19 @@ class Teller:
             script=_script(known for _, found in cells for _, known in found),
         )
 
-    def _find(self, layer: LayerView, channel: int) -> Known:
-        return self._elsewhere.find(layer.model, layer.name, channel)
-
-    def _cells(
-        self, layer: LayerView, seen: Seen
-    ) -> Iterator[tuple[float, tuple[tuple[Valued, Known], ...]]]:
-        strengths = lens.strengths(seen).reshape(-1)
-        for strength, found in zip(strengths, lens.strongest_in_cells(seen), strict=True):
-            yield float(strength), tuple((one, self._find(layer, one.channel)) for one in found)
-
     def _why(self, told: Argument, shown: Callable[[Valued, float], Shown]) -> Why:
         sides = (told.supporting, told.opposing)
         largest = max((abs(one.value) for side in sides for one in side), default=1.0)
         supporting, opposing = (tuple(shown(one, largest) for one in side) for side in sides)
         return Why(*self._named(told.number), told, supporting, opposing)
+
+
+def _cells(
+    seen: Seen, find: Callable[[int], Known]
+) -> Iterator[tuple[float, tuple[tuple[Valued, Known], ...]]]:
+    strengths = lens.strengths(seen).reshape(-1)
+    for strength, found in zip(strengths, lens.strongest_in_cells(seen), strict=True):
+        yield float(strength), tuple((one, find(one.channel)) for one in found)
 
 
 def _script(found: Iterable[Known]) -> dict[str, Any]:

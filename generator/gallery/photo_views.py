@@ -51,6 +51,10 @@ class PhotoView:
         """Where some of its channels are on."""
         return f"{self.folder}/{layer}/heat.webp"
 
+    def channel(self, layer: str, number: int) -> str:
+        """The picture of a channel that has none of its own in the gallery."""
+        return f"{self.folder}/{layer}/{number}.webp"
+
 
 def photo(key: str) -> str:
     """The address of a photo, of a data set or the user's, that stands in the cache under that key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from generator.gallery.output import Output
 from generator.gallery.pages import LayerView, ModelHead, SiteHead
 from generator.gallery.photo_export import photo_export
 from generator.gallery.photo_heat import heat_sheet, seen_of
-from generator.gallery.photo_pictures import grid_picture
+from generator.gallery.photo_pictures import grid_picture, small_picture
 from generator.gallery.photo_telling import Teller
 from generator.gallery.photo_views import PhotoView
 from generator.gallery.pictures import Encoding
@@ -28,11 +28,13 @@ from generator.gallery.snapshot import CacheSnapshot
 @dataclass(frozen=True)
 class Sight:
     """What a layer sees in a photo, as keys of the cache: `view`, and of its cells' pictures (key, stamp),
-    row after row, the key empty where nothing is on."""
+    row after row, the key empty where nothing is on; `channels` are the (channel, key, stamp) of pictures of
+    channels that have none elsewhere in the gallery."""
 
     layer: LayerView
     view: str
     cells: tuple[tuple[str, Stamp | None], ...]
+    channels: tuple[tuple[int, str, Stamp | None], ...] = ()
 
     @property
     def slug(self) -> str:
@@ -69,10 +71,13 @@ class PhotoSection:
         return ()
 
     def _pictures(self, sight: Sight) -> Iterator[tuple[str, str]]:
-        """The addresses of a layer's grid and heat maps, if it has any, with what they are made from."""
+        """The addresses of a layer's grid and heat maps, if it has any, and of channels' pictures, with what
+        they are made from."""
         if sight.cells:
             yield self.view.grid(sight.slug), made_from(sight.view, sight.cells, self.view.ratio)
             yield self.view.heat(sight.slug), made_from(sight.view)
+        for channel, *made in sight.channels:
+            yield self.view.channel(sight.slug, channel), made_from(*made)
 
     def write(self, build: Build) -> None:
         """Write what is not current."""
@@ -92,20 +97,29 @@ class PhotoSection:
 
     def _draw(self, sight: Sight, seen: Seen, build: Build) -> bool:
         """Write or keep a layer's pictures; returns whether they are as they should be."""
-        files = list(self._pictures(sight))
-        if all(build.output.is_current(*file) for file in files):
-            for path, _ in files:
+        files = dict(self._pictures(sight))
+        if all(build.output.is_current(*file) for file in files.items()):
+            for path in files:
                 build.output.keep(path)
             return True
-        (picture, source), (heat, heat_source) = files
-        build.output.write(heat, heat_sheet(seen), heat_source)
+        whole = self._draw_grid(sight, seen, files, build) if sight.cells else True
+        for channel, key, _ in sight.channels:
+            path = self.view.channel(sight.slug, channel)
+            with build.snapshot.fetched([build.snapshot.picture_path(key)]):
+                data = small_picture(build.snapshot.picture_path(key))
+            build.output.write(path, data, files[path])
+        return whole
+
+    def _draw_grid(self, sight: Sight, seen: Seen, files: Mapping[str, str], build: Build) -> bool:
+        picture, heat = self.view.grid(sight.slug), self.view.heat(sight.slug)
+        build.output.write(heat, heat_sheet(seen), files[heat])
         paths = [
             build.snapshot.picture_path(key) if key and build.snapshot.has_entry(key) else None
             for key, _ in sight.cells
         ]
         with build.snapshot.fetched([path for path in paths if path]):
             data, whole = grid_picture(paths, lens.strengths(seen), self.view.ratio)
-        build.output.write(picture, data, source if whole else "")
+        build.output.write(picture, data, files[picture] if whole else "")
         return whole
 
     def _write_page(self, seen: dict[Sight, Seen], build: Build, source: str) -> None:
@@ -126,6 +140,7 @@ class PhotoSection:
                 found,
                 view.grid(sight.slug) if sight.cells else "",
                 view.heat(sight.slug) if sight.cells else "",
+                {channel: view.channel(sight.slug, channel) for channel, *_ in sight.channels},
             )
             for sight, found in shown
         ]

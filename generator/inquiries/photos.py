@@ -7,7 +7,7 @@ of that a picture. A shard does a layer of a photo, its pictures included, where
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -21,7 +21,7 @@ from generator.engines.photos import PhotoTask
 from generator.engines.tasks import Task
 from generator.errors import UserError
 from generator.evidence import lens
-from generator.evidence.facts import PhotoRef
+from generator.evidence.facts import PhotoLayer, PhotoRef
 from generator.evidence.lens import Seen
 from generator.inquiries.directions import Directions
 from generator.inquiries.inquiry import USUAL_SIDE
@@ -86,8 +86,8 @@ class PhotoPursuit:
         elif now is Round.DIRECTIONS:
             for layer, key in self._mine().items():
                 if key in there:
-                    found = self.cells(layer, cache)
-                    wanted = (one for one in found if one is not None)
+                    found = self.directions(layer, cache)
+                    wanted = [one for one in found.cells if one is not None] + [*found.channels.values()]
                     yield from self.pictures(layer).tasks(wanted, () if force else there)
 
     def _mine(self) -> dict[str, str]:
@@ -115,13 +115,13 @@ class PhotoPursuit:
 
     def due(self, there: There) -> int:
         """How many of its jobs are to be done here and are not: before the photo was shown, a picture for
-        each cell that the layers' shapes tell of."""
+        each cell that the layers' shapes tell of, for which channels it will name is not known yet."""
         cache = Cache(self.plan.config.cache)
         return sum(self._due(layer, key, there, cache) for layer, key in self._mine().items())
 
     def _due(self, layer: str, key: str, there: There, cache: Cache) -> int:
         if key in there:
-            return len(set(self.picture_keys(layer, cache)) - {""} - set(there))
+            return len(self._picture_keys(layer, cache) - set(there))
         rows, columns = lens.grid_of(self.anatomy.layer(layer)) or (0, 0)
         return 1 + rows * columns
 
@@ -139,15 +139,44 @@ class PhotoPursuit:
         """The pictures of what it sees in the cells."""
         return Directions(self.plan, self.model, layer)
 
-    def cells(self, layer: str, cache: Cache) -> list[Direction | None]:
-        """The directions of the cells of a layer's grid, row after row; nothing where it has none."""
+    def directions(self, layer: str, cache: Cache) -> Pictured:
+        """The directions that pictures are made of, as far as the layer was looked at."""
         seen = self.seen(layer, cache)
-        return lens.directions(seen) if seen and seen.cells.size and max(seen.grid) > 1 else []
+        if seen is None:
+            return Pictured((), {})
+        planned = self._planned[layer]
+        named = [] if layer in self.anatomy.scores else lens.named_channels(seen)
+        return Pictured(
+            cells=tuple(lens.directions(seen)) if self._has_grid(layer, seen) else (),
+            channels={one: _alone(one, len(seen.means)) for one in named if one not in planned},
+        )
 
-    def picture_keys(self, layer: str, cache: Cache) -> tuple[str, ...]:
-        """The keys of the cells' pictures; empty where nothing is on."""
-        pictures = self.pictures(layer)
-        return tuple(pictures.key(one) if one else "" for one in self.cells(layer, cache))
+    def _has_grid(self, layer: str, seen: Seen) -> bool:
+        """Whether a layer's cells lie in a plane, and are more than one."""
+        rows, columns = seen.grid
+        return rows * columns > 1 and (rows > 1 or len(self.anatomy.layer(layer).shape) == 3)
+
+    @cached_property
+    def _planned(self) -> Mapping[str, set[int]]:
+        """By layer the channels that have pictures in the plan."""
+        found: dict[str, set[int]] = {layer: set() for layer in self.layers}
+        for job in self.plan.jobs:
+            if job.model == self.model and job.layer in found:
+                found[job.layer].add(job.channel)
+        return found
+
+    def view(self, layer: str, cache: Cache) -> PhotoLayer:
+        """Where what a layer sees is, and the pictures of that."""
+        pictures, found = self.pictures(layer), self.directions(layer, cache)
+        return PhotoLayer(
+            layer=layer,
+            key=self.keys[layer],
+            cells=tuple(pictures.key(one) if one else "" for one in found.cells),
+            channels=tuple((channel, pictures.key(one)) for channel, one in found.channels.items()),
+        )
+
+    def _picture_keys(self, layer: str, cache: Cache) -> set[str]:
+        return self.view(layer, cache).keys - {self.keys[layer]}
 
     @property
     def shown_key(self) -> str:
@@ -158,8 +187,7 @@ class PhotoPursuit:
 
     def kept(self, cache: Cache) -> set[str]:
         """Keys of all that is needed of it, done or due."""
-        pictures = {key for layer in self.layers for key in self.picture_keys(layer, cache)}
-        return {self.shown_key, *self.keys.values(), *pictures} - {""}
+        return {self.shown_key, *(key for layer in self.layers for key in self.view(layer, cache).keys)}
 
     def settled(self, there: There, cache: Cache) -> PhotoRef | None:
         """Where all that pages tell of it is; None when nothing is known yet."""
@@ -167,7 +195,7 @@ class PhotoPursuit:
         if not known:
             return None
         self._develop(cache)
-        views = tuple((layer, self.keys[layer], self.picture_keys(layer, cache)) for layer in known)
+        views = tuple(self.view(layer, cache) for layer in known)
         return PhotoRef(self.shown_key, self._shown_size, views)
 
     # -- the photo itself --------------------------------------------------------------------------
@@ -194,6 +222,20 @@ class PhotoPursuit:
             stream, "WEBP", quality=SHOWN_QUALITY, method=4
         )
         cache.put_entry(self.shown_key, {"kind": "shown photo"}, {"webp": stream.getvalue()})
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """The directions of a layer that a photo's pictures are of: of the cells of its grid, row after row, None
+    where nothing is on, nothing where it has no grid; and of single channels that the page names and of which
+    the plan has no picture."""
+
+    cells: tuple[Direction | None, ...]
+    channels: Mapping[int, Direction]
+
+
+def _alone(channel: int, channels: int) -> Direction:
+    return Direction(tuple(float(one == channel) for one in range(channels)))
 
 
 def photos_of(

@@ -72,11 +72,11 @@ def test_a_run_looks_and_pictures_every_cell_and_is_then_done(looked: Looked) ->
         for layer, shape in {"first": (14, 14), "second": (14, 14)}.items():
             seen = one.seen(layer, cache)
             assert seen is not None and seen.grid == shape
-            keys = one.picture_keys(layer, cache)
-            assert len(keys) == 196 and {key for key in keys if key} <= set(there)
+            keys = one.view(layer, cache).cells
+            assert len(keys) == 196 and one.view(layer, cache).keys <= set(there)
             on = lenses.strengths(seen).reshape(-1) > 0
             assert [bool(key) for key in keys] == on.tolist()
-        assert one.picture_keys("pool", cache) == one.picture_keys("classes", cache) == ()
+        assert one.view("pool", cache).cells == one.view("classes", cache).cells == ()
     assert "none missing" in click_run(looked.config).output
     assert "due=0" in click_run("plan", looked.config, "--values").output
 
@@ -183,6 +183,33 @@ def test_nothing_of_it_is_pruned_and_without_photos_all_of_it(looked: Looked, tm
     assert not any(ref.keys & (kept(without, cache) | without.keys) for ref in refs.values())
 
 
+def test_named_channels_that_the_plan_leaves_out_have_pictures_all_the_same(
+    looked: Looked, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    text = looked.config.read_text().replace("photos: {", f"cache: {looked.folder / 'cache'}\nphotos: {{", 1)
+    text = text.replace("cat.png", str(looked.folder / "cat.png"))
+    text = text.replace("plain.png", str(looked.folder / "plain.png"))
+    config.write_text(text.replace("[first, second, pool, classes]", "[{name: second, channels: 0-1}]"))
+    (one, *_), cache = pursuits(config)
+    seen, view = one.seen("second", cache), one.view("second", cache)
+    assert seen is not None
+    left_out = [channel for channel in lenses.named_channels(seen) if channel > 1]
+    assert left_out and [channel for channel, _ in view.channels] == left_out
+    plan = load_plan(config)
+    before = set(cache.snapshot().entries)
+    due = [key for _, key in view.channels if key not in before]
+    assert one.due(before) == len(due)
+    outcome = run(plan, (), InProcess(), Progress(), pursuits=[one])
+    assert outcome.evidence == len(due) and not outcome.failures
+    assert click_run("html", config).exit_code == 0
+    (page,) = (tmp_path / "site").glob("photos/cat-dog~*/tiny.html")
+    for channel in left_out:
+        assert (page.with_suffix("") / "second" / f"{channel}.webp").is_file()
+    assert f'/second/{left_out[0]}.webp"' in page.read_text()
+    assert f'/second/{left_out[0]}.html"' not in page.read_text()
+
+
 class Kill(Progress):
     """Ends a run after so many tasks, as a kill between two of them would."""
 
@@ -212,13 +239,13 @@ def test_a_run_that_was_stopped_goes_on_and_makes_no_cell_twice(
         assert not outcome.failures
         made += progress.made
     (one,) = photos_of(plan)
-    distinct = set(one.picture_keys("second", cache)) - {""}
-    assert len(made) == len(set(made)) == 2 + 1 + len(distinct) and len(distinct) > 100
+    view = one.view("second", cache)
+    assert len(made) == len(set(made)) == 2 + len(view.keys) and len(set(view.cells)) > 100
     # In whatever order: the same pictures as in a run that was not stopped, under the same keys.
     there = cache.snapshot().entries
     whole, other = pursuits(looked.config)
-    assert one.picture_keys("second", cache) == whole[0].picture_keys("second", other)
-    key = one.picture_keys("second", cache)[100]
+    assert view.cells == whole[0].view("second", other).cells
+    key = view.cells[100]
     assert cache.read(key, "png") == other.read(key, "png") and one.due(there) == 0
 
 
