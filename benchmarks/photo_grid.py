@@ -3,8 +3,8 @@
     python -m benchmarks.photo_grid --save
 
 All that `build-site render` does for it, its start included, by default in two workers. The layer's channels
-have their pictures beforehand: those that a config leaves out and the page names would be made too, and take a
-second for three or four. `--layer` names another layer.
+have their pictures beforehand: those that a config leaves out and the page names would be made too, and take
+a second for three or four. `--layer` names another layer.
 """
 
 from __future__ import annotations
