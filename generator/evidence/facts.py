@@ -134,12 +134,42 @@ class Trust:
 
 
 @dataclass(frozen=True)
+class DensityBar:
+    """How many features are on at a share of positions from `low` to below `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class DictionaryFacts:
+    """What a derived layer's dictionary is like, over all its features.
+
+    It stands behind the layer `base`. Of its `features` so many are `dead`, never on in the data set; at a
+    position `active` are on in the mean; `densities` are of those that are on at all. `explained` is the
+    share of the layer's variance, 1 for all of it, that is explained at the `vectors` that were sampled, or
+    None.
+    """
+
+    base: str
+    activation: str
+    features: int
+    dead: int
+    active: float
+    densities: tuple[DensityBar, ...]
+    explained: float | None
+    vectors: int
+
+
+@dataclass(frozen=True)
 class ChannelFacts:
     """All evidence on one channel.
 
     `strongest` come first; `ordinary` are by quantile, 0 to 1; `intervals` by the number of the histogram's
     bar. `density` is the share of positions where it is on, `pictures_on` that of photos. `trust` is by
-    recipe's name, and so is `recognised`, what other networks make of the picture of a class.
+    recipe's name, and so is `recognised`, what other networks make of the picture of a class. `share` is a
+    derived feature's part in the variance of its layer, 1 for all of it.
     """
 
     strongest: tuple[Example, ...] = ()
@@ -160,6 +190,7 @@ class ChannelFacts:
     feeds: tuple[Circuit, ...] = ()
     relatives: tuple[Neighbour, ...] = ()
     twins: tuple[int, ...] = ()
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +199,7 @@ class LayerFacts:
 
     `seen` is how many photos were shown, `skipped` how many could not be; `photos` those that examples name,
     each `photo_size` (width, height) as pages show it. `places` are (x, y), 0 to 1, where each channel stands
-    on the map of the layer.
+    on the map of the layer. `dictionary` is there for derived layers.
     """
 
     # A channel may be no number on some photo; as `null` that could not be read back.
@@ -182,6 +213,7 @@ class LayerFacts:
     photo_size: tuple[int, int] = (0, 0)
     channels: Mapping[int, ChannelFacts] = field(default_factory=dict)
     places: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    dictionary: DictionaryFacts | None = None
 
     def to_json(self) -> bytes:
         """As JSON; `from_json` reads it back."""

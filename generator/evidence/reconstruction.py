@@ -33,8 +33,13 @@ class Reconstruction:
 
 
 def reconstruction(rows: Array, codes: Array, dictionary: Dictionary) -> Reconstruction:
-    """Of a layer's vectors (n, channels) and what the features are for them, (n, features)."""
+    """Of a layer's vectors (n, channels) and what the features are for them, (n, features).
+
+    Of `nonnegative` dictionaries, which say nothing of what is below zero, by what is above it.
+    """
     rows, codes = rows.astype(np.float32), codes.astype(np.float32)
+    if dictionary.activation == "nonnegative":
+        rows = np.maximum(rows, 0)
     centred = rows - rows.mean(axis=0, dtype=np.float64)
     variance = float((centred**2).sum(dtype=np.float64))
     error = float(((rows - dictionary.reconstructed(codes)) ** 2).sum(dtype=np.float64))

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from generator.evidence.sparse_tally import SparseCounter
 from generator.evidence.tally import Counter, Tally
+from generator.models.derived import branch_of
 from generator.models.taps import Canvas, input_canvas, tapped
 
 Array = NDArray[Any]
@@ -42,6 +44,7 @@ class Surveyor:
         self.canvas: Canvas = input_canvas(network)
         self.colours = int(network.inputs[0].shape[-1])
         self._model = tapped(network, layers, self.canvas)
+        self._derived = {layer for layer in layers if branch_of(network, layer)}
         self._preprocess = preprocess
         self._look = tf.function(self._forward, autograph=False)
 
@@ -58,7 +61,8 @@ class Surveyor:
         count = len(pixels)
         padded = np.zeros((BATCH, *self.canvas, self.colours), np.uint8)
         padded[:count] = pixels
-        return [output.numpy()[:count] for output in self._look(tf.constant(padded))]
+        # `numpy()` would copy them.
+        return [np.asarray(memoryview(output))[:count] for output in self._look(tf.constant(padded))]
 
     def grids(self) -> dict[str, tuple[int, int]]:
         """Rows and columns of each layer's positions; those that make no plane are one row."""
@@ -66,6 +70,10 @@ class Surveyor:
             layer: grid(tuple(output.shape), special)
             for layer, output, special in zip(self.layers, self._model.outputs, self._special, strict=True)
         }
+
+    def _counter(self, layer: str, channels: int) -> Counter:
+        kind = SparseCounter if layer in self._derived else Counter
+        return kind(channels, self.grids()[layer])
 
     def survey(
         self, pictures: Iterable[Picture], stopping: Callable[[], bool] = lambda: False
@@ -77,7 +85,7 @@ class Surveyor:
                 return {}
             outputs = self.look(np.stack([pixels for _, pixels in batch]))
             for layer, output in zip(self.layers, outputs, strict=True):
-                counter = counters.setdefault(layer, Counter(output.shape[-1], self.grids()[layer]))
+                counter = counters.setdefault(layer, self._counter(layer, output.shape[-1]))
                 counter.add([digest for digest, _ in batch], output)
         return {layer: counter.tally() for layer, counter in counters.items()}
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.evidence.packed import arrays_of
+from generator.evidence.packed import arrays_of, packed_sparse, unpacked_sparse
 
 Array = NDArray[Any]
 
@@ -103,7 +103,7 @@ class Tally:
 
     def to_bytes(self) -> bytes:
         """As an .npz file; `from_bytes` reads it back."""
-        arrays = {name: getattr(self, name) for name in _PLAIN}
+        arrays: dict[str, Any] = packed_sparse({name: getattr(self, name) for name in _PLAIN})
         for kind in ("highest", "lowest"):
             arrays |= {f"{kind}_{name}": getattr(getattr(self, kind), name) for name in _OF_PEAKS}
         stream = io.BytesIO()
@@ -115,7 +115,7 @@ class Tally:
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
         """A tally from what `to_bytes` gave; raises ValueError, KeyError, OSError or EOFError else."""
-        arrays = arrays_of(data)
+        arrays = unpacked_sparse(arrays_of(data))
         highest, lowest = (
             Peaks(*(arrays[f"{kind}_{name}"] for name in _OF_PEAKS)) for kind in ("highest", "lowest")
         )
@@ -248,15 +248,21 @@ def chosen(peaks: Peaks, pictures: Sequence[str], kept: int, sign: int) -> Peaks
     rank = np.empty(len(pictures) + 1, np.int64)
     rank[np.argsort(np.array([*pictures, ""]), kind="stable")] = np.arange(len(pictures) + 1)
     is_peak = (peaks.pictures >= 0) & (peaks.values != 0)
-    order = np.lexsort(
-        (peaks.positions, rank[peaks.pictures], np.where(is_peak, sign * peaks.values, np.inf)), axis=1
-    )[:, :kept]
-    values, owners, positions, valid = (
-        np.take_along_axis(array, order, axis=1)
-        for array in (peaks.values, peaks.pictures, peaks.positions, is_peak)
+    scores = np.where(is_peak, sign * peaks.values, np.inf)
+    kept = min(kept, scores.shape[1])
+    # Those that can't be among the first need no sorting.
+    last = np.partition(scores, kept - 1, axis=1)[:, kept - 1 : kept]
+    channel, column = np.nonzero(is_peak & (scores <= last))
+    found = (part[channel, column] for part in (peaks.positions, rank[peaks.pictures], scores))
+    order = np.lexsort((*found, channel))
+    channel, column = channel[order], column[order]
+    place = np.arange(len(channel)) - np.searchsorted(channel, channel)
+    channel, column, place = (part[place < kept] for part in (channel, column, place))
+    best = Peaks(
+        np.zeros((len(scores), kept), np.float32),
+        np.full((len(scores), kept), -1, np.int32),
+        np.zeros((len(scores), kept), np.int32),
     )
-    return Peaks(
-        np.where(valid, values, np.float32(0)).astype(np.float32),
-        np.where(valid, owners, -1).astype(np.int32),
-        np.where(valid, positions, 0).astype(np.int32),
-    )
+    for part, whole in zip(_OF_PEAKS, (peaks.values, peaks.pictures, peaks.positions), strict=True):
+        getattr(best, part)[channel, place] = whole[channel, column]
+    return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic_core import to_json
@@ -58,6 +59,7 @@ def _layer(model: ModelHead, layer: LayerView, whole: Cell, facts: LayerFacts | 
             "skipped": facts.skipped,
         },
         "photos": {number: _photo(facts.photos[number]) for number in _named(facts)},
+        **({"dictionary": asdict(facts.dictionary)} if facts.dictionary else {}),
     }
 
 
@@ -114,6 +116,7 @@ def _facts(facts: ChannelFacts) -> dict[str, Any]:
         "maximum": facts.maximum,
         "flags": facts.flags,
         "twins": facts.twins,
+        "share": facts.share,
         "histogram": _histogram(facts.histogram),
         "trust": {
             recipe: {"strength": one.strength, "times": one.times, "kinship": one.kinship}

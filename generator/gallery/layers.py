@@ -38,8 +38,10 @@ class LayerSection:
     So equal sections give equal files, as long as `entries` (every picture of the plan) have the same stamps.
     `templates` is the digest of the templates; `before` and `after` are the neighbouring layers' pages;
     `evidence` names the facts that its pages tell, by content, and `cards` are the layers whose channels
-    these may name; `linked` says that other layers' may name its own; `finish` is how its pictures are made;
-    `photos` are the user's, and `atlas` is the picture that stands for its atlas, if it has one.
+    these may name; `base` is the page of the layer that a derived one stands behind, and `derived` are those
+    that stand behind this one; `linked` says that other layers' may name its own; `finish` is how its
+    pictures are made; `photos` are the user's, and `atlas` is the picture that stands for its atlas, if it
+    has one.
     """
 
     templates: str
@@ -51,6 +53,8 @@ class LayerSection:
     entries: tuple[Entry, ...]
     evidence: FactsRef | None = None
     cards: tuple[LayerCard, ...] = ()
+    base: Link | None = None
+    derived: tuple[Link, ...] = ()
     linked: bool = False
     finish: Finish = DEFAULT
     photos: tuple[OnPhoto, ...] = ()
@@ -181,7 +185,8 @@ class LayerSection:
         layer = self.layer
         data: dict[str, Any] = {"site": self.site, "model": self.model, "layer": layer, "cells": cells}
         data["facts"] = facts
-        around = {"before": self.before, "after": self.after, "summary": summary, "whole": whole}
+        around: dict[str, Any] = {"before": self.before, "after": self.after, "base": self.base}
+        around |= {"derived": self.derived, "summary": summary, "whole": whole}
         script = layer_data(layer, cells, {"similarity": order} if cells else {}, facts)
         known = {"plots": trust_plots(layer, facts), "places": places, "script": script, "atlas": self.atlas}
         page = build.templates.page("layer.html", layer.path, **data, **around, **known)

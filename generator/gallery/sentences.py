@@ -30,6 +30,8 @@ def looks_for(facts: ChannelFacts, seen: int) -> Iterator[str]:
         if facts.labels:
             yield _preference(_surest(facts.labels))
         yield f"On at {percent(facts.density)} of positions, in {percent(facts.pictures_on)} of photos."
+    if facts.share is not None and facts.share > 0:
+        yield f"Explains {percent(facts.share)} of what varies in its layer."
     if raised := _raised(facts.classes):
         yield f"Raises the output “{raised}” most."
     if facts.twins:

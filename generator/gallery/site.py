@@ -17,6 +17,7 @@ from generator.errors import CacheError
 from generator.evidence.facts import Evidence, FactsRef
 from generator.gallery import pages_host
 from generator.gallery.atlas import atlas_sections
+from generator.gallery.derived import base_of, behind
 from generator.gallery.disk import LOCK, check_writable
 from generator.gallery.elsewhere import card_of
 from generator.gallery.gather import Gathered, gather
@@ -226,6 +227,8 @@ def _sections(
             entries=entries[layer.folder],
             evidence=there.get((model.name, layer.name)),
             cards=cards if (model.name, layer.name) in there else (),
+            base=base_of(layer, model.layers),
+            derived=behind(layer, model.layers),
             linked=linked,
             finish=finish,
             photos=own.of_layer(layer),

@@ -27,6 +27,7 @@ from generator import __version__
 from generator.errors import UserError
 from generator.gallery import diagram, pictures
 from generator.gallery.curve import curve
+from generator.gallery.derived import densities, derived_words, unit, units
 from generator.gallery.map_places import dots
 from generator.gallery.names import link
 from generator.gallery.pages import COLUMNS, PER_SHEET
@@ -143,7 +144,8 @@ def _environment(folders: tuple[Path, ...], pictures_url: str, digest: str) -> E
         auto_reload=False,
     )
     environment.globals.update(_GLOBALS, curve=curve, dots=dots, flag_texts=flag_texts)
-    environment.globals.update(pictures_url=pictures_url)
+    environment.globals.update(pictures_url=pictures_url, densities=densities)
+    environment.globals.update(derived_words=derived_words, unit=unit, units=units)
     environment.globals.update(grid=grid, is_small=is_small, trusting=trusting)
     environment.globals.update(policy=partial(policy, inline_scripts(_sources(folders)), pictures_url))
     environment.filters.update(

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from generator.cache.entries import Cache
 from generator.evidence import gathering, placing
+from generator.evidence.dictionaries import Judged
 from generator.evidence.effects import Effects, classes_of
 from generator.evidence.facts import FactsRef, LayerFacts, Recognition
 from generator.evidence.summary import Summary
 from generator.inquiries.album import Album
+from generator.inquiries.dictionaries import dictionary_judged
 from generator.inquiries.inquiry import Inquiry
 from generator.inquiries.relations import Relations
 from generator.inquiries.second_looks import read_look
@@ -180,6 +182,8 @@ class _Whole:
         twins = self._relations.twins(inquiry, layer)
         effects = self._effects(inquiry, layer)
         recognised = self._recognised(inquiry, layer)
+        judged = self._judged(inquiry, layer, summary)
+        shares = judged.shares if judged else None
         facts = {
             channel: replace(
                 one,
@@ -189,6 +193,7 @@ class _Whole:
                 recognised=recognised.get(channel, {}),
                 relatives=neighbours[channel],
                 twins=twins.get(channel, ()),
+                share=None if shares is None else float(f"{shares[channel]:.4g}"),
             )
             for channel, one in known.items()
         }
@@ -202,7 +207,14 @@ class _Whole:
             photo_size=album.size,
             channels=facts,
             places=placing.places(summary, channels),
+            dictionary=judged.facts if judged else None,
         )
+
+    def _judged(self, inquiry: Inquiry, layer: str, summary: Summary) -> Judged | None:
+        derived = inquiry.anatomy.layer(layer).derived
+        if derived is None:
+            return None
+        return dictionary_judged(inquiry, layer, self._cache, summary, self._summary(inquiry, derived.base))
 
     def _gathered(self, inquiry: Inquiry, layer: str, summary: Summary, album: Album) -> gathering.Layer:
         settings = inquiry.plan.config.evidence

@@ -28,19 +28,21 @@ NEAREST = 60
 @dataclass(frozen=True)
 class Branch:
     """A derived layer: its name, the layer behind which it stands, the two operations that make it, and what
-    each feature stands for there, (features, channels)."""
+    each feature stands for there, (features, channels). `positive` is what leaves out what is below zero
+    before that, or None."""
 
     name: str
     base: str
     encode: Any
     activate: Any
     decoder: NDArray[Any]
+    positive: Any = None
 
 
 def attach(network: Any, dictionaries: Sequence[tuple[str, str, Dictionary]]) -> None:
     """Let a network have derived layers, each (name, base, dictionary), instead of those that it had."""
     network.derived = tuple(
-        Branch(name, base, _encoder(found), activation_of(found), found.decoder)
+        Branch(name, base, _encoder(found), activation_of(found), found.decoder, _positive(found))
         for name, base, found in dictionaries
     )
 
@@ -60,12 +62,22 @@ def branches(network: Any, steps: Sequence[Step], replace: Callable[[str, Any], 
         if base is None or base.shape[-1:] != (channels,):
             raise ModelError(f"{branch.name}: there is no layer {branch.base} of {channels} channels")
         tensor = layout.to_last(base.output) if base.channels_first else base.output
-        encoder = f"{branch.name}/encoder"
-        codes = replace(encoder, branch.encode)(tensor)
-        found.append(Step(encoder, branch.encode, codes, (base.name,)))
-        features = replace(branch.name, branch.activate)(codes)
-        found.append(Step(branch.name, branch.activate, features, (encoder,)))
+        operations = {"/positive": branch.positive, "/encoder": branch.encode, "": branch.activate}
+        before = base.name
+        for part, operation in operations.items():
+            if operation is not None:
+                name = f"{branch.name}{part}"
+                tensor = replace(name, operation)(tensor)
+                found.append(Step(name, operation, tensor, (before,)))
+                before = name
     return found
+
+
+def _positive(dictionary: Dictionary) -> Any:
+    """Sums of parts that are none less than none say nothing of what is below zero."""
+    if dictionary.activation != "nonnegative":
+        return None
+    return keras.layers.ReLU(dtype="float32", name=f"positive_{dictionary.digest[:16]}")
 
 
 def _encoder(dictionary: Dictionary) -> Any:
@@ -132,7 +144,7 @@ class JumpReLU(Gate):
 
     def call(self, z: Any) -> Any:
         """(n, ..., features), and the same."""
-        return z * ops.cast(z > ops.maximum(self.threshold, 0), z.dtype)
+        return ops.where(z > ops.maximum(self.threshold, 0), z, 0)
 
 
 class TopK(Gate):
@@ -151,8 +163,9 @@ class TopK(Gate):
 
     def call(self, z: Any) -> Any:
         """(n, ..., features), and the same."""
-        smallest = ops.top_k(z, self.k)[0][..., -1:]
-        return ops.relu(z) * ops.cast(z >= smallest, z.dtype)
+        # One comparison: what is not above zero is off, too.
+        smallest = ops.maximum(ops.top_k(z, self.k)[0][..., -1:], np.finfo("float32").tiny)
+        return ops.where(z >= smallest, z, 0)
 
 
 class NonNegative(Gate):

@@ -30,8 +30,8 @@ class Dictionary:
 
     With z = x @ `encoder` + `bias` of a vector x (C,), features (F,) are by `activation`: `relu` max(z, 0);
     `jumprelu` z where it is above `threshold` (F,), else 0; `topk` max(z, 0) where z is among the `k`
-    largest, else 0; `nonnegative` the f >= 0 whose f @ `decoder` + `centre` is nearest to x, of which z is
-    what it is without that bound. `encoder` is (C, F), `bias` (F,), `decoder` (F, C), `centre` (C,).
+    largest, else 0; `nonnegative` the f >= 0 whose f @ `decoder` is nearest to max(x, 0), of which z is what
+    it is without that bound. `encoder` is (C, F), `bias` (F,), `decoder` (F, C), `centre` (C,).
     """
 
     encoder: Array
