@@ -106,8 +106,9 @@ def main() -> None:
     found = measured(given)
     (plain, own), (behind, its) = found["plain"], found["dictionary"]
     text = (
-        f"Survey of six layers {plain:.1f} pictures a second, with {given.features:,} features ({given.kind}) "
-        f"behind block5c_add {behind:.1f}: {behind / plain:.0%}; of processor time {its / own:.0%}."
+        f"Survey of six layers {plain:.1f} pictures a second, with {given.features:,} features "
+        f"({given.kind}) behind block5c_add {behind:.1f}: {behind / plain:.0%}; of processor time "
+        f"{its / own:.0%}."
     )
     print(text)
     if given.save:
