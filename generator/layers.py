@@ -74,8 +74,8 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             entry = config.models[name].layers[int(request.at[1])]
             if not request.layers and len(request.at) == 2:
                 yield Problem(at, _no_layer(entry.name, name, anatomy))
-            if len(request.at) == 2 and entry.atlas and config.dataset_of(name) is None:
-                yield Problem((*at, "atlas"), NO_DATASET)
+            if len(request.at) == 2 and entry.atlas:
+                yield from _atlas_problems(config, name, request, (*at, "atlas"))
             for layer in request.layers:
                 for text in request.channels.beyond(layer.channels):
                     yield Problem(("models", name, *request.channels_at), _no_channel(text, layer))
@@ -84,6 +84,18 @@ def layer_problems(config: Config, anatomies: Mapping[str, Anatomy]) -> Iterator
             for recipe_name in request.recipes:
                 if message := _unfit(recipe_name, config, request.layers, anatomy):
                     yield Problem(("models", name, *request.recipes_at), message)
+
+
+def _atlas_problems(config: Config, model: str, request: Request, at: Location) -> Iterator[Problem]:
+    """What keeps an atlas from being made, or from having a page."""
+    if config.dataset_of(model) is None:
+        yield Problem(at, NO_DATASET)
+    if not any(request.channels.select(layer.channels) for layer in request.layers):
+        yield Problem(
+            at, "an atlas has its place beside the layer's channels; give it some, `channels: first 8`"
+        )
+    if config.recipe("cell").objective != "direction":
+        yield Problem(("recipes", "cell", "objective"), "an atlas's cells are of directions; leave it out")
 
 
 def _classes_unfit(anatomy: Anatomy) -> str:

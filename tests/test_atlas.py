@@ -59,7 +59,7 @@ def read(config: Path) -> tuple[AtlasInquiry, AtlasFacts, Cache]:
 def test_every_cell_has_its_picture_and_says_what_it_is_of(made: Path) -> None:
     one, facts, cache = read(made)
     assert [level.side for level in facts.levels] == [3, 6]
-    assert facts.pictures == 24 and 0 < facts.vectors <= 24 * 8
+    assert facts.pictures == 24 and 24 < facts.vectors <= 24 * 8
     assert facts.labels == ("blue", "red")
     cells = [cell for level in facts.levels for cell in level.cells]
     assert sum(cell.count for cell in facts.levels[0].cells) <= facts.vectors
@@ -181,6 +181,23 @@ def test_an_atlas_without_a_data_set_is_a_mistake(tmp_path: Path, configure: Cal
     config.write_text(SETS + config.read_text())
     ran = click_run("plan", config)
     assert ran.exit_code == 2 and "cells" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("layers", "recipes", "words"),
+    [
+        ("[{name: second, channels: none, atlas: true, concepts: 3}]", "", "shown beside the layer's channels"),
+        (WANTED, "recipes: {cell: {objective: channel, cossim: 0}}\n", "an atlas's cells are of directions"),
+    ],
+)
+def test_what_keeps_an_atlas_from_being_made_is_said(
+    tmp_path: Path, configure: Callable[..., Path], layers: str, recipes: str, words: str
+) -> None:
+    draw(tmp_path / "shapes", 4)
+    config = configure(tmp_path, layers)
+    config.write_text(SETS + recipes + config.read_text())
+    ran = click_run("plan", config)
+    assert ran.exit_code == 2 and words in ran.output, ran.output
 
 
 def test_too_few_vectors_make_no_atlas_and_are_not_due_for_good(

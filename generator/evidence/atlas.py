@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from generator.evidence.packed import arrays_of
 from generator.evidence.placing import alone
 from generator.evidence.summary import sampling_rank
-from generator.evidence.tally import PLACES, Tally
+from generator.evidence.tally import Tally, places_of
 
 Array = NDArray[Any]
 
@@ -55,21 +55,34 @@ class Vectors:
 def vectors(tallies: Iterable[Tally]) -> Vectors:
     """A sample of the vectors that tallies hold, the same in whatever order these come.
 
-    As many of each picture as makes VECTORS; of more pictures than that some, one vector each. Vectors that
-    are zero or no numbers are left out: they point nowhere.
+    As many of each picture as makes VECTORS; of more pictures than that some, one vector each. A position of
+    a picture counts once. Vectors that are zero or no numbers are left out: they point nowhere.
     """
-    rows: dict[str, Array] = {}
+    rows: dict[str, tuple[Array, Array]] = {}
     for tally in tallies:
-        for digest, places in zip(tally.pictures, tally.places, strict=True):
-            rows[digest] = places.copy()  # a view would keep the whole block in memory
+        for digest, values in zip(tally.pictures, tally.places, strict=True):
+            apart = _apart(digest, tally.grid)
+            rows[digest] = (apart, values[apart])  # a view would keep the whole block in memory
         if len(rows) > VECTORS:
             rows = {digest: rows[digest] for digest in sorted(rows, key=sampling_rank)[:VECTORS]}
     pictures = tuple(sorted(rows))
-    each = min(PLACES, max(1, VECTORS // max(1, len(pictures))))
-    values = np.concatenate([rows[digest][:each] for digest in pictures] or [np.zeros((0, 0), np.float32)])
-    owners, places = np.divmod(np.arange(len(values), dtype=np.int32), each)
+    if not pictures:
+        return Vectors((), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 0), np.float32))
+    each = max(1, VECTORS // len(pictures))
+    places = [rows[digest][0][:each] for digest in pictures]
+    values = np.concatenate([rows[digest][1][:each] for digest in pictures])
+    owners = np.repeat(np.arange(len(pictures), dtype=np.int32), [len(one) for one in places])
     kept = np.isfinite(values).all(axis=1) & values.any(axis=1)
-    return Vectors(pictures, owners[kept], places[kept], values[kept])
+    return Vectors(pictures, owners[kept], np.concatenate(places).astype(np.int32)[kept], values[kept])
+
+
+def _apart(digest: str, grid: tuple[int, int]) -> Array:
+    """The numbers of those `places_of` a picture that lie at different positions: of a layer that has but one
+    position, one."""
+    down, right = (places_of(digest) * grid).astype(np.int64).T
+    _, first = np.unique(down * grid[1] + right, return_index=True)
+    found: Array = np.sort(first)
+    return found
 
 
 # -- placing them ----------------------------------------------------------------------------------
