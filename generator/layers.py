@@ -90,10 +90,8 @@ def _atlas_problems(config: Config, model: str, request: Request, at: Location) 
     """What keeps an atlas from being made, or from having a page."""
     if config.dataset_of(model) is None:
         yield Problem(at, NO_DATASET)
-    if not any(request.channels.select(layer.channels) for layer in request.layers):
-        yield Problem(
-            at, "an atlas has its place beside the layer's channels; give it some, `channels: first 8`"
-        )
+    if not all(request.channels.select(layer.channels) for layer in request.layers):
+        yield Problem(at, "an atlas is shown beside a layer's channels; give it some, `channels: first 8`")
     if config.recipe("cell").objective != "direction":
         yield Problem(("recipes", "cell", "objective"), "an atlas's cells are of directions; leave it out")
 

@@ -186,7 +186,11 @@ def test_an_atlas_without_a_data_set_is_a_mistake(tmp_path: Path, configure: Cal
 @pytest.mark.parametrize(
     ("layers", "recipes", "words"),
     [
-        ("[{name: second, channels: none, atlas: true, concepts: 3}]", "", "shown beside the layer's channels"),
+        (
+            "[{name: second, channels: none, atlas: true, concepts: 3}]",
+            "",
+            "beside a layer's channels",
+        ),
         (WANTED, "recipes: {cell: {objective: channel, cossim: 0}}\n", "an atlas's cells are of directions"),
     ],
 )
