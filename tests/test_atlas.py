@@ -67,6 +67,8 @@ def test_every_cell_has_its_picture_and_says_what_it_is_of(made: Path) -> None:
         assert cell.count >= 3 and cell.key in cache
         assert sum(count for _, count in cell.labels) == cell.count
         assert cell.examples and all(facts.photos[e.photo].key in cache for e in cell.examples)
+        effects = [effect.effect for effect in cell.classes]
+        assert effects == sorted(effects, reverse=True) and all(effect > 0 for effect in effects)
     assert any(cell.classes for cell in cells) and any(cell.channels for cell in cells)
     assert one.due(cache.snapshot().entries) == 0
     assert "atlas: 0 pieces due" in click_run("plan", made).output

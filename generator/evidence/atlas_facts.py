@@ -165,11 +165,12 @@ class Known:
                 for number, value in zip(classes, added[self.chart.places[member]], strict=True):
                     found[int(number)].append(float(value))
         ordered = sorted(found, key=lambda one: (-sum(found[one]) / (len(found[one]) + DOUBT), one))
-        return tuple(
+        raised = [
             ClassEffect(one, self._name(one), _short(sum(found[one]) / len(found[one])), len(found[one]))
             for one in ordered[:CLASSES]
             if sum(found[one]) > 0
-        )
+        ]
+        return tuple(sorted(raised, key=lambda one: -one.effect))
 
     def _name(self, number: int) -> str:
         return self.classes[number] if number < len(self.classes) else f"class {number}"

@@ -410,6 +410,7 @@
   async function showBeside(folder, label = "", cell = "") {
     windows.splice(1);
     all(".pane", panes).slice(1).forEach((pane) => pane.remove());
+    all("h2", form).forEach((title) => title.remove());
     panes.classList.toggle("two", Boolean(folder));
     beside.value = folder;
     if (!folder) return;
@@ -419,8 +420,8 @@
     pane.setAttribute("aria-label", `${model}, ${layer}, beside it`);
     find(".with", pane).remove();
     find(".base", pane).remove();
-    const heading = make("h2", {}, make("a", { href: `${root}${folder}/atlas.html`, textContent: `${model}, ${layer}` }));
-    if (folder !== own) find("form", pane).prepend(heading);
+    const titles = [make("h2", { textContent: first.getAttribute("aria-label") }), make("h2", {}, make("a", { href: `${root}${folder}/atlas.html`, textContent: `${model}, ${layer}` }))];
+    if (folder !== own) [form, find("form", pane)].forEach((one, place) => one.prepend(titles[place]));
     find("form", pane).hidden = false;
     panes.append(pane);
     const second = start(pane, folder);

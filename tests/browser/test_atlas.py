@@ -234,6 +234,9 @@ def test_two_labels_are_looked_at_in_one_place_and_two_layers_each_in_its_own(
     expect(page.locator(".pane").nth(1).locator("select[name=label]")).to_have_value("animals/birds")
     page.locator("select[name=beside]").select_option(f"{NET}/stem")
     expect(page.locator(".pane h2 a")).to_have_text(re.compile("stem"))
+    # Both stand at the same height.
+    boxes = [page.locator(".atlas").nth(place).bounding_box() for place in (0, 1)]
+    assert boxes[0] and boxes[1] and boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)
     expect(page.locator(".pane").nth(1).locator(".atlas.drawn")).to_have_count(1)
     page.locator(".pane h2 a").click()
     expect(page).to_have_url(f"{evident}/{NET}/stem/atlas.html")
