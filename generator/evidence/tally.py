@@ -7,7 +7,6 @@ are counted in fixed bins, four to an octave, so that histograms of any blocks c
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.evidence.packed import arrays_of, packed_sparse, unpacked_sparse
+from generator.evidence.packed import arrays_of, packed, packed_sparse, unpacked_sparse
 
 Array = NDArray[Any]
 
@@ -106,11 +105,7 @@ class Tally:
         arrays: dict[str, Any] = packed_sparse({name: getattr(self, name) for name in _PLAIN})
         for kind in ("highest", "lowest"):
             arrays |= {f"{kind}_{name}": getattr(getattr(self, kind), name) for name in _OF_PEAKS}
-        stream = io.BytesIO()
-        np.savez_compressed(
-            stream, pictures=np.array(self.pictures, "S64"), grid=np.array(self.grid), **arrays
-        )
-        return stream.getvalue()
+        return packed({"pictures": np.array(self.pictures, "S64"), "grid": np.array(self.grid), **arrays})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
