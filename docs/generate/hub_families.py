@@ -76,7 +76,6 @@ def _efficientnet(models: Any) -> Any:
         stackwise_block_types=["fused", "unfused"],
         stackwise_force_input_filters=[0, 0],
         stackwise_nores_option=[False, False],
-        num_features=64,
         input_shape=SHAPE,
     )
 
