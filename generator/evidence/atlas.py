@@ -22,7 +22,7 @@ from generator.evidence.tally import Tally, places_of
 
 Array = NDArray[Any]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same tallies and settings give another atlas."""
 VECTORS = 8192
 """Vectors that are placed, at most; as many of each picture as there is room for."""
