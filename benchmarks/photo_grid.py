@@ -10,6 +10,7 @@ a second for three or four. `--layer` names another layer.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import resource
 import subprocess
@@ -62,11 +63,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     seconds, processor, pieces = measured(options.layer, options.jobs)
     row = f"| `{options.layer}` | {pieces - 1} | {seconds:.0f} | {processor:.0f} |"
     text = (
         "### The grid of a photo\n\n"
-        f"`python -m benchmarks.photo_grid`, {machine()}.\n\n"
+        f"`python -m benchmarks.photo_grid`, {machine()}; load of others at the start {load:.1f}.\n\n"
         "| layer | pictures of 64 px | s | s of processor time |\n| --- | --- | --- | --- |\n"
         f"{row}\n\nFrom the start of `build-site render` to its end, the look at the photo included.\n"
     )

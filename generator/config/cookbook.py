@@ -9,6 +9,9 @@ from typing import Any
 
 from generator.config.recipes import Recipe
 
+CELL = "cell"
+"""The recipe by which directions that are found on the way get their pictures."""
+
 _STILL: dict[str, Any] = {"pad": 0, "jitter": 0, "scale": (1.0, 1.0), "rotate": 0.0}
 
 BUILT_IN: dict[str, Recipe] = {
@@ -48,7 +51,7 @@ BUILT_IN: dict[str, Recipe] = {
         objective="direction",
         description="What several channels look for together, each with its weight.",
     ),
-    "cell": Recipe(
+    CELL: Recipe(
         objective="direction",
         cossim=1.0,
         size=64,

@@ -13,7 +13,7 @@ from typing import Any
 
 from generator.config import places
 from generator.config.channels import Channels
-from generator.config.cookbook import BUILT_IN
+from generator.config.cookbook import BUILT_IN, CELL
 from generator.config.mistakes import read_recipe, read_settings, suggestion
 from generator.config.problems import Location, Problem, describe, in_order
 from generator.config.recipes import Recipe
@@ -75,6 +75,7 @@ def _gathered(read: Yaml, path: Path) -> ConfigFile:
     file.problems += _evidence(file)
     file.problems += _layers(file)
     file.config = _usable_recipes(file)
+    file.problems += _cell(file)
     file.config = places.absolute(file.config, path.resolve().parent, file.problems)
     file.problems += places.problems(file.config, path.resolve().parent, file.is_wrong)
     return file
@@ -143,6 +144,15 @@ def _usable_recipes(file: ConfigFile) -> Config:
         name: _with_usable(model, ("models", name), config, file) for name, model in config.models.items()
     }
     return config.model_copy(update={"models": models})
+
+
+def _cell(file: ConfigFile) -> Iterator[Problem]:
+    """A recipe of grids and atlases that makes no pictures of directions."""
+    place: Location = ("recipes", CELL)
+    own = CELL in file.config.recipes and not file.is_wrong(*place)
+    if own and file.config.recipe(CELL).objective != "direction":
+        message = "grids and atlases are made by it: it needs `objective: direction`, or another name"
+        yield Problem(place, message)
 
 
 def _usable_recipe(name: str, own: RecipeConfig, file: ConfigFile) -> RecipeConfig:

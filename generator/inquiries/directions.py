@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from generator.config.cookbook import CELL
 from generator.config.recipes import Recipe
 from generator.engines.pictures import PictureTask, Wanted
 from generator.inquiries.surveys import There
@@ -25,7 +26,7 @@ class Directions:
     plan: Plan
     model: str
     layer: str
-    recipe_name: str = "cell"
+    recipe_name: str = CELL
 
     @cached_property
     def recipe(self) -> Recipe:

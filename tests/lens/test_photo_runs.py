@@ -306,6 +306,18 @@ def test_mistakes_are_told_in_one_line(
     assert message in line and "config.yaml:3: " in line
 
 
+@pytest.mark.parametrize(
+    "recipe", ["{base: channel}", "{objective: channel, cossim: 0}", "{objective: layer}"]
+)
+def test_the_recipe_of_cells_stays_one_of_directions(
+    tmp_path: Path, configure: Callable[..., Path], recipe: str
+) -> None:
+    said = click_run("plan", configure(tmp_path, recipes=f"{{cell: {recipe}}}"))
+    assert said.exit_code == 2 and "recipes.cell" in said.output, said.output
+    said = click_run("plan", configure(tmp_path, recipes="{cell: {size: 96}}"))
+    assert said.exit_code == 0, said.output
+
+
 def test_a_photo_that_changed_since_the_plan_is_refused_and_the_rest_is_done(
     tmp_path: Path, configure: Callable[..., Path]
 ) -> None:
