@@ -162,6 +162,7 @@ def test_models_that_cant_be_opened_are_reported_together(tmp_path: Path) -> Non
         ("models:\n  m: {layers: []}\n", "2: models.m.layers: should not be empty"),
         (f"title: 3\n{MINIMAL}", "1: title: should be text, in quotes if need be, not 3"),
         (f"url: ftp://x\n{MINIMAL}", "1: url: should be an address such as https://me."),
+        (f"pictures_url: ''\n{MINIMAL}", "1: pictures_url: should be an address such as https://me."),
         (
             f"{MINIMAL}    channels: []\n",
             "4: models.m.channels: chooses no channel; write all, 7, 0-15, first",

@@ -241,7 +241,7 @@ def _words_of_field(location: Location, kind: str) -> str:
     match location, kind:
         case ("scheduler",), _:
             return "should be a scheduler's address such as tcp://host:8786"
-        case ("url",), _:
+        case ("url" | "pictures_url",), _:
             return "should be an address such as https://me.github.io/microscope"
         case ("photos",), _:
             return "should be a list of pictures, or a mapping of names to pictures"
