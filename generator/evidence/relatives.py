@@ -18,18 +18,27 @@ FEWEST = 30
 """Places below which a correlation means nothing."""
 
 
-def correlations(one: Summary, other: Summary) -> Array | None:
+def correlations(
+    one: Summary, other: Summary, of: Sequence[int] | None = None, among: Sequence[int] | None = None
+) -> Array | None:
     """Pearson correlations of two layers' channels, (C, D) float32, over the places both were read off at.
 
-    They may be of different networks. A channel that never changes correlates with nothing (0). None when
-    the layers share fewer than FEWEST places.
+    They may be of different networks. A channel that never changes correlates with nothing (0); so do those
+    that are not in `of` and `among`, where these are given: of thousands of channels few may be shown. None
+    when the layers share fewer than FEWEST places.
     """
     shared = sorted(set(one.sample) & set(other.sample))
     a, b = (_rows(summary, shared) for summary in (one, other))
     if len(a) < FEWEST:
         return None
-    product: Array = (standardised(a).T @ standardised(b)).astype("float32")
-    return np.clip(product, -1, 1)
+    rows, columns = (
+        np.arange(count) if some is None else np.asarray(some, int)
+        for some, count in ((of, a.shape[1]), (among, b.shape[1]))
+    )
+    found = np.zeros((a.shape[1], b.shape[1]), np.float32)
+    product = standardised(a[:, rows]).T @ standardised(b[:, columns])
+    found[np.ix_(rows, columns)] = np.clip(product, -1, 1)
+    return found
 
 
 def _rows(summary: Summary, shared: list[str]) -> Array:

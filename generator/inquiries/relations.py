@@ -30,7 +30,8 @@ class Relations:
         summaries = self._summary(*one), self._summary(*other)
         if summaries[0] is None or summaries[1] is None:
             return None
-        return relatives.correlations(summaries[0], summaries[1])
+        of, among = (inquiry.channels(layer) for inquiry, layer in (one, other))
+        return relatives.correlations(summaries[0], summaries[1], of, among)
 
     def twins(self, inquiry: Inquiry, layer: str) -> dict[int, tuple[int, ...]]:
         """By channel of a layer those that say the same."""

@@ -54,6 +54,9 @@ def test_correlations_are_those_of_numpy_at_the_same_places(planted: list[Array]
     # NumPy finds rounding in the constant channel; `test_duplicates` says what is to become of that.
     expected = np.corrcoef(np.concatenate(rows)[:, :4].T)
     assert table is not None and np.abs(table[:4, :4] - expected).max() < 1e-4
+    some = correlations(summary_of(planted), summary_of(planted), of=[1], among=[0, 3])
+    assert some is not None and some.shape == table.shape and np.count_nonzero(some) == 2
+    np.testing.assert_allclose(some[1, [0, 3]], table[1, [0, 3]], atol=1e-6)
 
 
 def test_duplicates_are_found_and_constants_are_nobodys_kin(planted: list[Array]) -> None:
