@@ -120,9 +120,10 @@ def test_every_file_is_reached_from_the_index(site: SiteReport, pages: dict[Path
         ".pocket-microscope.json",
         "social.jpg",
     }
-    # There are maps only where there is evidence, and none of these has photos of the user's.
+    # There are maps only where there is evidence, and none of these has photos of the user's or an atlas.
     mapped = any(path.name == "map.html" for path in files)
-    assert unlinked == {"photo.css", "photo.js"} | (set() if mapped else {"map.css", "map.js"})
+    absent = ["photo", "atlas"] if mapped else ["photo", "atlas", "map"]
+    assert unlinked == {f"{page}.{kind}" for page in absent for kind in ("css", "js")}
 
 
 def test_no_two_places_in_a_page_have_the_same_name(tmp_path: Path) -> None:
