@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from generator.errors import ModelError, cause
-from generator.models.graph import flatten, has_graph
+from generator.models.graph import Step, flatten, has_graph
 from generator.models.inside import close
 from generator.models.probing import difference, evaluated, probe
 
@@ -67,49 +67,55 @@ def check_inside(network: Any) -> None:
     A network that never gives the same twice can't be held against anything.
     """
     shape = tuple(network.inputs[0].shape[1:])
-    while names := _composites(network, shape):
-        whole, again = (_outputs(network, shape, names, inside=False) for _ in range(2))
-        parts = _parts(network, shape, names)
-        wrong = [name for name in names if name not in parts or difference(parts[name], whole[name]) > SAME]
-        unsure = any(difference(again[name], whole[name]) > SAME for name in names)
-        if not wrong or (unsure and wrong[0] in parts):
+    while True:
+        parts = flatten(network, shape)
+        opened = {step.name for step in parts if step.whole is not None}
+        if not opened:
             return
-        close(names[wrong[0]])
+        plain = flatten(network, shape, look_inside=False)
+        composites = {step.name: step.operation for step in plain if step.name in opened}
+        whole, found = _outputs(plain, composites), _as_far_as_it_runs(parts, composites)
+        strays = (name for name in composites if name not in found or _apart(found[name], whole[name]))
+        wrong = next(strays, None)
+        if wrong is None or (wrong in found and _is_unsure(plain, whole)):
+            return
+        close(composites[wrong])
 
 
-def _composites(network: Any, shape: tuple[int | None, ...]) -> dict[str, Any]:
-    """The composite layers that are looked into, by the names of their outputs, in order."""
-    opened = {step.name for step in flatten(network, shape) if step.whole is not None}
-    steps = flatten(network, shape, look_inside=False)
-    return {step.name: step.operation for step in steps if step.name in opened}
+def _apart(found: Any, expected: Any) -> bool:
+    return difference(found, expected) > SAME
 
 
-def _parts(network: Any, shape: tuple[int | None, ...], names: Iterable[str]) -> dict[str, Any]:
-    """What composite layers give when they are looked into, up to the first that can't be run so."""
+def _is_unsure(plain: Sequence[Step], before: dict[str, Any]) -> bool:
+    """Whether a network gives something else than it did before."""
+    again = _outputs(plain, before)
+    return any(_apart(again[name], before[name]) for name in before)
+
+
+def _as_far_as_it_runs(steps: Sequence[Step], names: Iterable[str]) -> dict[str, Any]:
+    """What steps give, up to the first that can't be run on numbers: it was only tried on symbols."""
     try:
-        return _outputs(network, shape, names, inside=True)
-    except Exception:  # what was found on symbols may not hold on numbers
+        return _outputs(steps, names)
+    except Exception:  # a layer's own code may fail in any way
         found: dict[str, Any] = {}
         for name in names:
             try:
-                found |= _outputs(network, shape, [name], inside=True)
+                found |= _outputs(steps, [name])
             except Exception:
                 break
         return found
 
 
-def _outputs(
-    network: Any, shape: tuple[int | None, ...], names: Iterable[str], inside: bool
-) -> dict[str, Any]:
-    steps = {step.name: step.output for step in flatten(network, shape, look_inside=inside)}
-    source = next(iter(steps.values()))
-    picture = probe(shape).astype(source.dtype)
+def _outputs(steps: Sequence[Step], names: Iterable[str]) -> dict[str, Any]:
+    outputs = {step.name: step.output for step in steps}
+    source = steps[0].output
+    picture = probe(source.shape[1:]).astype(source.dtype)
     picture = np.concatenate([picture, picture[:, ::-1]])  # of one alone nothing could be mixed up
-    return dict(zip(names, evaluated(source, [steps[name] for name in names], picture), strict=True))
+    return dict(zip(names, evaluated(source, [outputs[name] for name in names], picture), strict=True))
 
 
 def _differ(outputs: list[Any], others: list[Any]) -> bool:
-    return any(difference(found, expected) > SAME for found, expected in zip(outputs, others, strict=True))
+    return any(_apart(found, expected) for found, expected in zip(outputs, others, strict=True))
 
 
 def _built_shape(network: Any, source: str) -> tuple[int | None, ...]:

@@ -48,6 +48,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def model(sound: Path) -> Model:
+    """It, opened."""
+    return opened(sound)
+
+
 @pytest.fixture
 def preset(sound: Path, tmp_path: Path) -> Path:
     """The same, to be changed."""
@@ -63,8 +69,7 @@ def pictures(side: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (2, side, side, 3)).astype("float32")
 
 
-def test_a_classifier_gives_what_kerashub_gives_of_the_same_pictures(sound: Path) -> None:
-    model = opened(sound)
+def test_a_classifier_gives_what_kerashub_gives_of_the_same_pictures(sound: Path, model: Model) -> None:
     theirs = keras_hub.models.ImageClassifier.from_preset(str(sound))
     shown = pictures(32)
     expected = theirs(theirs.preprocessor(shown), training=False)
@@ -118,8 +123,8 @@ def test_of_pictures_and_words_the_pictures_part_is_shown() -> None:
         hub.pictures_part(keras.Model([words, keras.Input((3,), name="more")], read))
 
 
-def test_a_transformers_blocks_are_listed_inside(sound: Path) -> None:
-    layers = {layer.name: layer for layer in opened(sound).anatomy.layers}
+def test_a_transformers_blocks_are_listed_inside(model: Model) -> None:
+    layers = {layer.name: layer for layer in model.anatomy.layers}
     block = "vi_t_backbone/vit_encoder/transformer_block_1"
     parts = {
         "mha": "MultiHeadAttention",  # the attention's output
@@ -167,7 +172,7 @@ def test_what_was_learnt_of_a_preset_is_kept_until_its_files_change(preset: Path
 
 
 def test_a_preset_is_fetched_file_by_file_and_opened_like_a_folder(
-    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sound: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def get_file(name: str, path: str) -> str:
         assert name == "small_vit_imagenet"
@@ -178,7 +183,7 @@ def test_a_preset_is_fetched_file_by_file_and_opened_like_a_folder(
     monkeypatch.setattr(hub, "_get_file", lambda: get_file)
     anatomy = opened("kerashub:small_vit_imagenet").anatomy
     assert anatomy.origin == "KerasHub's preset small_vit_imagenet"
-    assert anatomy.fingerprint == opened(sound).anatomy.fingerprint
+    assert anatomy.fingerprint == model.anatomy.fingerprint
 
 
 @pytest.mark.parametrize(
