@@ -5,8 +5,8 @@
     python -m benchmarks.transfer --only logit  one recipe; the others' rows stay as they were measured
 
 The pictures are made on EfficientNet-Lite0 and shown to EfficientNet-Lite1 and Lite2: a picture that excites
-its class and is nothing but a trick of one network is not recognised by another. CPU seconds are of one thread,
-once compiled. The table goes to RESULTS.md, the pictures to transfer.webp.
+its class and is nothing but a trick of one network is not recognised by another. CPU seconds are of one
+thread, once compiled. The table goes to RESULTS.md, the pictures to transfer.webp.
 """
 
 from __future__ import annotations
@@ -158,9 +158,9 @@ def publish(folder: Path, classes: Sequence[int], rows: Sequence[str]) -> None:
     )
     text = (
         "### Class pictures that other networks recognise\n\n"
-        f"`python -m benchmarks.transfer`: {len(classes)} classes of ImageNet that no setting was chosen by; made "
-        "on EfficientNet-Lite0, shown to Lite1 and Lite2: the share taken for its class (top 1), and the mean "
-        "probability.\n\n" + "\n".join([heading, "| --- " * 6 + "|", *rows]) + "\n\n"
+        f"`python -m benchmarks.transfer`: {len(classes)} classes of ImageNet that no setting was chosen by; "
+        "made on EfficientNet-Lite0, shown to Lite1 and Lite2: the share taken for its class (top 1), and the "
+        "mean probability.\n\n" + "\n".join([heading, "| --- " * 6 + "|", *rows]) + "\n\n"
         "Every third class: [transfer.webp](transfer.webp)."
     )
     put(HERE / "RESULTS.md", "transfer", text)

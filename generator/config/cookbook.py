@@ -40,7 +40,13 @@ BUILT_IN: dict[str, Recipe] = {
     ),
     "logit": Recipe(
         objective="logit",
+        size=224,
         steps=128,
+        octaves=2,
+        octave_scale=2.0,
+        jitter=16,
+        scale=(0.8, 1.2),
+        rotate=12.0,
         description="What the network takes for the class itself: its score before softmax or sigmoid.",
     ),
     "class-token": Recipe(
