@@ -159,8 +159,8 @@ def publish(folder: Path, classes: Sequence[int], rows: Sequence[str]) -> None:
     text = (
         "### Class pictures that other networks recognise\n\n"
         f"`python -m benchmarks.transfer`: {len(classes)} classes of ImageNet that no setting was chosen by; "
-        "made on EfficientNet-Lite0, shown to Lite1 and Lite2: the share taken for its class (top 1), and the "
-        "mean probability.\n\n" + "\n".join([heading, "| --- " * 6 + "|", *rows]) + "\n\n"
+        "made on EfficientNet-Lite0, shown to Lite1 and Lite2: the share taken for its class (top 1), and "
+        "the mean probability.\n\n" + "\n".join([heading, "| --- " * 6 + "|", *rows]) + "\n\n"
         "Every third class: [transfer.webp](transfer.webp)."
     )
     put(HERE / "RESULTS.md", "transfer", text)

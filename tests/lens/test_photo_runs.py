@@ -22,6 +22,7 @@ from generator.inquiries.pursuit import Round
 from generator.pipeline import Progress, load_plan, run
 from generator.selection import Shard
 from tests.conftest import Ran, click_run, process_run
+from tests.gallery.test_export import documented
 
 PHOTOS = "{cat & dog: {path: cat.png, caption: A <b>cat</b>., licence: CC0}, plain: plain.png}"
 RECIPES = "{cell: {steps: 2, size: 32}}"
@@ -127,6 +128,7 @@ def test_scores_are_what_channels_add_and_the_rest(looked: Looked) -> None:
     assert len(told["classes"]) == 5 and sum(one["probability"] for one in told["classes"]) == pytest.approx(
         1
     )
+    assert documented()["Photos of your own"] == {*told, *told["layers"][0]}
     by_name = {layer["layer"]: layer for layer in told["layers"]}
     assert [by_name[name]["exact"] for name in ("first", "second", "pool")] == [False, True, True]
     for layer in told["layers"]:

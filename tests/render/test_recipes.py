@@ -424,13 +424,16 @@ def test_noise_and_varied_pictures_do_not_depend_on_company(planted: Path) -> No
 
 @pytest.fixture(scope="session")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Patches of 8 px looking for waves, behind a class token that compares red and green."""
+    """Patches of 8 px looking for waves, behind a class token that comes to compare red and green."""
     source = keras.Input((SIZE, SIZE, 3))
     patches = layers.Conv2D(4, 8, strides=8, use_bias=False, name="patches")
     grid = layers.Reshape((36, 4), name="grid")(patches(source))
     red = layers.Dense(4, use_bias=False, name="red")
     colour = layers.Reshape((1, 4))(red(layers.GlobalAveragePooling2D()(source)))
-    network = keras.Model(source, layers.Concatenate(axis=1, name="tokens")([colour, grid]))
+    # A class token begins as the same for all pictures; what it is of them comes later.
+    apart = layers.Concatenate(axis=1, name="apart")([layers.Rescaling(0.0)(colour), grid])
+    told = layers.ZeroPadding1D((0, 36), name="told")(colour)
+    network = keras.Model(source, layers.Add(name="tokens")([apart, told]))
     x = np.arange(8)
     waves = [
         np.cos(np.pi / 2 * x)[None, :] * np.ones((8, 1)),
