@@ -129,9 +129,11 @@ def scheduler(folder: Path) -> Iterator[tuple[int, str]]:
         "--no-dashboard",
         "--scheduler-file",
         str(file),
+        "--preload",
+        "generator.engines.dask_lean",
     ]
     with child(["-m", "dask", *command]) as process:
-        while not file.exists():
+        while not file.exists() or not file.read_text():
             time.sleep(0.05)
         yield process.pid, json.loads(file.read_text())["address"]
 

@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster, Security
 from distributed.versions import VersionMismatchWarning
 
 from generator.engines import depot
+from generator.engines.dask_lean import dask_setup
 from generator.engines.process import interrupts_held
 from generator.engines.tasks import NamedFile
 from generator.errors import UserError, WorkerError, cause
@@ -157,7 +158,7 @@ def _local_cluster(jobs: int) -> LocalCluster:
     try:
         # The terminal sends Ctrl-C to all processes of the group; the workers are told by us to stop.
         with dask.config.set(settings), interrupts_held():
-            return LocalCluster(
+            cluster = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
                 host="127.0.0.1",
@@ -165,5 +166,7 @@ def _local_cluster(jobs: int) -> LocalCluster:
                 memory_limit=0,
                 silence_logs=_log_level(),
             )
+        dask_setup(cluster.scheduler)
+        return cluster
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         raise WorkerError(f"worker processes could not be started: {cause(error)}") from None
