@@ -68,6 +68,7 @@ def all_presets(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Pa
     return path
 
 
+@pytest.mark.long
 def test_every_preset_is_planned_and_its_pictures_are_made(all_presets: Path) -> None:
     """The whole plan of every preset, and one channel of its first layer, small and after two steps."""
     planned = load_plan(all_presets)

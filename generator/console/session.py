@@ -179,6 +179,9 @@ def _worked_off(
     if stopped:
         ignore_stops()
     outcome.hopeless = list(todo.hopeless)
+    # In the order of the plan, whatever came first.
+    places = {job.key: place for place, job in enumerate(todo.jobs)}
+    outcome.failures.sort(key=lambda failure: places.get(failure.key, len(places)))
     log.end(outcome, stopped=stopped)
     return outcome, stopped
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.crash.soak import storm
 
 
+@pytest.mark.long
 def test_a_few_kills_at_random_moments_lose_nothing() -> None:
     with storm(seed=11) as one:
         for disturb in (one.render, one.html, one.prune, one.merge):

@@ -140,7 +140,8 @@ def test_it_is_published_cloned_served_and_crawled(
     missed = {name for name in site if name not in reached and "sheet-" not in name}
     assert missed <= {
         *("404.html", "data/search.js", "data/run.js", ".nojekyll", ".pocket-microscope.json", "social.jpg"),
-        *("static/map.css", "static/map.js"),
+        *("static/map.css", "static/map.js", "static/photo.css", "static/photo.js"),
+        *("static/atlas.css", "static/atlas.js"),
     }
 
     assert lines(click_run("publish", "--branch", "gh-pages"))[-1] == (
