@@ -88,6 +88,10 @@ class Plan:
         """How many jobs there are of each model, layer and recipe."""
         return Counter((job.model, job.layer, job.recipe_name) for job in self.jobs)
 
+    def layers(self, model: str) -> tuple[str, ...]:
+        """The layers of a model that have pictures, in order."""
+        return tuple(dict.fromkeys(layer for name, layer, _ in self.sizes if name == model))
+
     def due(self, cache: Cache) -> list[Job]:
         """Jobs to be done; see `outlook`."""
         return self.outlook(cache)[0]

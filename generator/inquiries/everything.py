@@ -66,7 +66,7 @@ def inquiries_of(
     found = []
     for model, anatomy in plan.models.items():
         source = plan.config.dataset_of(model)
-        layers = dict.fromkeys(job.layer for job in plan.jobs if job.model == model)
+        layers = plan.layers(model)
         chosen = [layer for layer in layers if only is None or (model, layer) in only]
         if source is None or source not in plan.datasets or not chosen:
             continue

@@ -7,7 +7,7 @@ of that a picture. A shard does a layer of a photo, its pictures included, where
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -249,7 +249,7 @@ def photos_of(
     for name, photo in plan.config.photos.items():
         digest = _digest(photo)
         for model in plan.models:
-            layers = tuple(one for one in _layers(plan, model) if only is None or (model, one) in only)
+            layers = tuple(one for one in plan.layers(model) if only is None or (model, one) in only)
             if layers:
                 found.append(PhotoPursuit(plan, model, name, photo, digest, layers, shard))
     return tuple(found)
@@ -260,8 +260,3 @@ def _digest(photo: PhotoConfig) -> str:
         return content_digest(photo.path)
     except OSError as error:
         raise UserError(f"{photo.path}: can't be read: {error.strerror or error}") from None
-
-
-def _layers(plan: Plan, model: str) -> Sequence[str]:
-    """The layers of a model that have pictures in the plan."""
-    return tuple(dict.fromkeys(job.layer for job in plan.jobs if job.model == model))
