@@ -103,7 +103,7 @@
     crop.classList.toggle("none", !shown);
     link.classList.toggle("dead", state === "d");
     link.setAttribute("href", `${channel}.html#${recipe.slug}`);
-    if (!shown) { crop.replaceChildren(STATES[state]); return; }
+    if (!shown) { crop.replaceChildren(wordFor(state, channel)); return; }
     let image = find("img", crop);
     if (!image) {
       image = make("img", { alt: "", loading: "lazy" });
@@ -113,6 +113,17 @@
     image.src = `${beside(grid.dataset.grid)}${recipe.slug}/sheet-${Math.floor(index / 64)}.webp`;
     image.alt = `${grid.dataset.name}, channel ${channel}, recipe ${recipe.name}`;
   }
+
+  /** Why a cell has no picture, or its place among those that a run is about to make. */
+  function wordFor(state, channel) {
+    const place = state === "m" && placeOf(grid.dataset.grid, recipe.slug, channel);
+    return place ? `no. ${place}` : STATES[state];
+  }
+  let placeOf = () => 0;
+  extension.showQueue = (known) => {
+    placeOf = known;
+    for (const cell of cells) if (recipe.states[cell.index] === "m") paint(cell);
+  };
 
   // -- sorting, colouring, filtering -------------------------------------------------------------
 

@@ -78,6 +78,48 @@
     return siteData;
   }
 
+  // -- a run that goes on while one reads ---------------------------------------------------------
+
+  // Pages are written now and then while pictures are made; `data/run.js` says how far that is. It is asked for
+  // again as long as a run is on, and when it has changed the page offers to show what is new.
+  const BETWEEN = 15000, LONGEST = 3600000;
+  let run; // undefined until it was asked for
+  function askForRun() {
+    const script = make("script", { src: `${root}data/run.js?${Date.now()}` });
+    script.onload = () => {
+      script.remove();
+      const now = window.MICROSCOPE_RUN;
+      if (run && now?.at !== run.at) { offerReload(); return; }
+      run = now;
+      // One that was ended by force is on for ever.
+      if (!run || Date.now() - run.at > LONGEST) return;
+      showQueue();
+      setTimeout(askForRun, BETWEEN);
+    };
+    script.onerror = () => script.remove();
+    document.head.append(script);
+  }
+  function offerReload() {
+    const reload = make("button", { type: "button", className: "button", onclick: () => location.reload() }, "Show them");
+    document.body.append(make("div", { className: "news", role: "status" }, "There are more pictures now. ", reload));
+  }
+  /** The place of a picture in the queue, counted from 1, or nothing. */
+  function placeOf(folder, slug, channel) {
+    const lot = run?.queue.find((one) => one[0] === folder && one[1] === slug && one[2] <= channel && channel <= one[3]);
+    return lot && lot[4] + channel - lot[2];
+  }
+  function showQueue() {
+    const here = decodeURI(new URL(location.href).pathname).split("/");
+    for (const shot of all(".shot:has(.large.none)")) {
+      const page = here.at(-1).replace(/\.html$/, "");
+      const place = placeOf(here.slice(-4, -1).join("/"), shot.id, page === "index" || !page ? -1 : Number(page));
+      const wait = place && run.left && ` It comes in about ${spoken((run.left * place) / run.due)}.`;
+      if (place) find(".large.none p", shot).lastChild.replaceWith(`It is number ${place} of ${run.due} that are waiting.${wait || ""}`);
+    }
+    extension.showQueue?.(placeOf);
+  }
+  const spoken = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`);
+
   // -- light and dark ----------------------------------------------------------------------------
 
   function switchTheme() {
@@ -161,6 +203,9 @@
   function* named(data) {
     for (const [tag, path, count] of data.families) {
       yield { kind: "family", title: tag, where: count === 1 ? "1 channel" : `${count} channels`, href: path, text: words("family", tag) };
+    }
+    for (const [name, model, path, caption] of data.photos) {
+      yield { kind: "photo", title: name, where: model, href: path, text: words("photo", name, model, caption) };
     }
     for (const model of data.models) {
       yield { kind: "model", title: model.name, where: model.label || "", href: model.path, text: words("model", model.name, model.label, model.text, model.tags) };
@@ -581,6 +626,7 @@
   if (shots.length) startShots();
   if (comparison) startCompare();
   pins.show();
+  setTimeout(askForRun, 500);
 
   // For the scripts of single kinds of pages, which come after this one.
   window.microscope = { root, beside, find, all, make, fold, crisp, store, isPlain, pins, readAddress, writeAddress, extension };

@@ -1,0 +1,1 @@
+window.MICROSCOPE_RUN = null;
