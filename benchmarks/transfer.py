@@ -108,16 +108,16 @@ def row(name: str, made: Made, found: dict[str, tuple[float, float]]) -> str:
 def sheet(folder: Path, classes: Sequence[int], names: Sequence[str]) -> Image.Image:
     """A row a recipe, a column a class; as many classes as fit."""
     cell, shown = 128, list(range(0, len(classes), 3))
-    board = Image.new("RGB", (len(shown) * cell, len(RECIPES) * (cell + 18)), "white")
+    made = [line for line in range(len(RECIPES)) if (folder / f"{line}-{classes[0]}.png").exists()]
+    board = Image.new("RGB", (len(shown) * cell, len(made) * (cell + 18)), "white")
     draw, font = ImageDraw.Draw(board), ImageFont.load_default(13)
-    for line, name in enumerate(RECIPES):
-        top = line * (cell + 18)
+    for row_, line in enumerate(made):
+        top, name = row_ * (cell + 18), list(RECIPES)[line]
         draw.text((4, top), name, "black", font)
         for column, place in enumerate(shown):
             path = folder / f"{line}-{classes[place]}.png"
-            if path.exists():
-                board.paste(Image.open(path).resize((cell, cell)), (column * cell, top + 18))
-            if not line:
+            board.paste(Image.open(path).resize((cell, cell)), (column * cell, top + 18))
+            if not row_:
                 draw.text((column * cell + 40, top), names[classes[place]][:14], "black", font)
     return board
 
