@@ -114,14 +114,12 @@ class Carded:
     each: float = 0.001
     times: dict[str, float] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
-    compiled: list[Setup] = field(default_factory=list)
 
     def __call__(self, setup: Setup) -> Rehearsed:
         words = [setup.precision, *(["xla"] if setup.compiled else [])]
         pause = (self.fixed + self.each * setup.batch) * math.prod(
             self.times.get(word, 1.0) for word in words
         )
-        self.compiled.append(setup)
         return Rehearsed(self.clock, pause, any(word in self.broken for word in words), setup.batch)
 
     def choose(self, room: int) -> Setup:
